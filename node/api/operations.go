@@ -1,0 +1,249 @@
+package api
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"entente/node"
+	"entente/node/intake"
+	"entente/node/rounds"
+	"entente/node/store"
+	"entente/policy"
+	"entente/protocol/indicator"
+	"entente/protocol/roster"
+)
+
+// Status says what a node is doing.
+type Status struct {
+	ID      string   `json:"id"`
+	Serving []string `json:"serving"` // addresses; empty without a daemon
+	Rules   uint64   `json:"rules"`   // version of the active rules
+}
+
+// File names a file or folder on the node's machine. The path is absolute.
+type File struct {
+	Path string `json:"path" minLength:"1"`
+}
+
+type fileInput struct{ Body File }
+
+// Signed is a signature over a roster.
+type Signed struct {
+	Name  string `json:"name"`
+	File  string `json:"file"`  // of the signature
+	Words string `json:"words"` // of the roster, to compare by telephone
+}
+
+type memberInput struct {
+	Member string `path:"member"`
+}
+
+func (h handlers) federation(a huma.API) {
+	operation(a, http.MethodGet, "/status", "What the node is doing", func(context.Context, *none) (Status, error) {
+		return Status{ID: h.node.ID(), Serving: h.node.Serving(), Rules: h.node.Rules().Version()}, nil
+	})
+	operation(a, http.MethodGet, "/federation", "The roster and its members", func(ctx context.Context, _ *none) (node.Federation, error) {
+		return h.node.Federation(ctx)
+	})
+	operation(a, http.MethodPost, "/federation/sign", "Sign a roster for this member", func(_ context.Context, in *fileInput) (Signed, error) {
+		r, file, err := h.node.SignRoster(in.Body.Path)
+		if err != nil {
+			return Signed{}, err
+		}
+		return Signed{Name: r.Name, File: file, Words: roster.Words(r.Digest())}, nil
+	})
+	operation(a, http.MethodPost, "/federation/join", "Live by a roster that every member has signed", func(ctx context.Context, in *fileInput) (node.Federation, error) {
+		return h.node.JoinFederation(ctx, in.Body.Path)
+	})
+	operation(a, http.MethodPost, "/partners/{member}/stop", "Cut a partner off at once", done(func(ctx context.Context, in *memberInput) error {
+		return h.node.StopPartner(ctx, in.Member, true)
+	}))
+	operation(a, http.MethodPost, "/partners/{member}/allow", "Let a stopped partner in again", done(func(ctx context.Context, in *memberInput) error {
+		return h.node.StopPartner(ctx, in.Member, false)
+	}))
+}
+
+// Rules is what is known of the active or a checked bundle.
+type Rules struct {
+	Version  uint64           `json:"version"`
+	Digest   string           `json:"digest"`
+	Active   bool             `json:"active"`
+	Findings []policy.Finding `json:"findings"`
+	Openings []policy.Opening `json:"openings,omitempty"`
+	Rules    []policy.Rule    `json:"rules,omitempty"`
+}
+
+func (h handlers) rules(a huma.API) {
+	operation(a, http.MethodPost, "/rules/check", "Find what is wrong with the rules in a folder", func(_ context.Context, in *fileInput) ([]policy.Finding, error) {
+		return h.node.CheckRules(in.Body.Path)
+	})
+	operation(a, http.MethodPost, "/rules/activate", "Live by the rules in a folder", func(ctx context.Context, in *fileInput) (Rules, error) {
+		b, err := h.node.ActivateRules(ctx, in.Body.Path)
+		if err != nil {
+			return Rules{}, err
+		}
+		return describe(b), nil
+	})
+	operation(a, http.MethodGet, "/rules", "What the active rules open, rule by rule and in effect", func(context.Context, *none) (Rules, error) {
+		b := h.node.Rules()
+		r := describe(b)
+		r.Rules, r.Openings = b.Rules(), h.node.ExplainRules(b)
+		return r, nil
+	})
+}
+
+func describe(b *policy.Bundle) Rules {
+	return Rules{Version: b.Version(), Digest: hexDigest(b.Digest()), Active: true, Findings: b.Warnings()}
+}
+
+// List is a list in numbers.
+type List struct {
+	Name     string    `json:"name"`
+	Kind     string    `json:"kind"`
+	Category string    `json:"category"`
+	Purpose  string    `json:"purpose"`
+	Basis    string    `json:"basis"`
+	Items    int64     `json:"items"`
+	Held     int64     `json:"held"` // waiting for the protection desk
+	Created  time.Time `json:"created"`
+}
+
+type listInput struct {
+	Name string `path:"name" maxLength:"64"`
+}
+
+// importInput carries the file itself as the request's body, read as it arrives.
+type importInput struct {
+	Name     string   `path:"name" maxLength:"64"`
+	File     string   `query:"file"`
+	Kind     string   `query:"kind"`
+	Category string   `query:"category"`
+	Purpose  string   `query:"purpose"`
+	Basis    string   `query:"basis"`
+	Country  string   `query:"country"`
+	Platform string   `query:"platform"`
+	Issuer   string   `query:"issuer"`
+	Scheme   string   `query:"scheme"`
+	Column   []string `query:"column,explode" doc:"field=header"`
+	DryRun   bool     `query:"dry_run"`
+	Size     int64    `query:"size"`
+
+	body io.Reader
+}
+
+// Resolve takes the body, which the framework would otherwise read into memory.
+func (i *importInput) Resolve(c huma.Context) []error {
+	i.body = c.BodyReader()
+	return nil
+}
+
+func (h handlers) lists(a huma.API) {
+	operation(a, http.MethodGet, "/lists", "All lists in numbers", func(ctx context.Context, _ *none) ([]List, error) {
+		lists, err := h.node.Lists(ctx)
+		out := make([]List, 0, len(lists))
+		for _, l := range lists {
+			out = append(out, listView(l))
+		}
+		return out, err
+	})
+	operation(a, http.MethodDelete, "/lists/{name}", "Erase a list", done(func(ctx context.Context, in *listInput) error {
+		return h.node.DeleteList(ctx, in.Name)
+	}))
+	operation(a, http.MethodPost, "/lists/{name}/import", "Read a CSV file into a list, or check it", h.importList)
+}
+
+func listView(l store.List) List {
+	return List{
+		Name: l.Name, Kind: string(l.Kind), Category: string(l.Category), Purpose: l.Purpose, Basis: l.Basis,
+		Items: l.Items, Held: l.Held, Created: l.Created,
+	}
+}
+
+func (h handlers) importList(ctx context.Context, in *importInput) (intake.Report, error) {
+	kind, err := indicator.ParseKind(in.Kind)
+	if err != nil {
+		return intake.Report{}, err
+	}
+	category, err := indicator.ParseCategory(in.Category)
+	if err != nil {
+		return intake.Report{}, err
+	}
+	columns, err := columnMap(in.Column)
+	if err != nil {
+		return intake.Report{}, err
+	}
+	i := node.Import{List: in.Name, File: in.File, Size: in.Size}
+	i.Kind, i.Columns, i.DryRun = kind, columns, in.DryRun
+	i.Handling = indicator.Handling{Category: category, Purpose: in.Purpose, Basis: in.Basis}
+	i.Defaults = indicator.Defaults{Country: in.Country, Platform: in.Platform, Issuer: in.Issuer, Scheme: in.Scheme}
+	return h.node.ImportList(ctx, i, in.body)
+}
+
+type roundInput struct {
+	ID string `path:"id" maxLength:"32"`
+}
+
+type waitInput struct {
+	ID      string `path:"id" maxLength:"32"`
+	Seconds int    `query:"seconds" minimum:"0" maximum:"60" default:"20"`
+}
+
+type requestInput struct{ Body rounds.Request }
+
+func (h handlers) rounds(a huma.API) {
+	r := h.node.Rounds()
+	operation(a, http.MethodPost, "/rounds/plan", "What a round would cost and reveal", func(ctx context.Context, in *requestInput) (rounds.Plan, error) {
+		return r.Plan(ctx, in.Body)
+	})
+	operation(a, http.MethodPost, "/rounds", "Propose a round", func(ctx context.Context, in *requestInput) (rounds.View, error) {
+		return r.Propose(ctx, in.Body)
+	})
+	operation(a, http.MethodGet, "/rounds", "All rounds", func(ctx context.Context, _ *none) ([]rounds.View, error) { return r.List(ctx) })
+	operation(a, http.MethodGet, "/inbox", "Rounds that wait for a person here", func(ctx context.Context, _ *none) ([]rounds.View, error) { return r.Inbox(ctx) })
+	operation(a, http.MethodGet, "/rounds/{id}", "One round", func(ctx context.Context, in *roundInput) (rounds.View, error) {
+		return r.Show(ctx, in.ID)
+	})
+	operation(a, http.MethodGet, "/rounds/{id}/wait", "One round, as soon as it is over or the seconds are", func(ctx context.Context, in *waitInput) (rounds.View, error) {
+		ctx, cancel := context.WithTimeout(ctx, time.Duration(in.Seconds)*time.Second)
+		defer cancel()
+		v, err := r.Wait(ctx, in.ID)
+		if ctx.Err() != nil && v.ID != "" {
+			err = nil // the view says how far the round is
+		}
+		return v, err
+	})
+	operation(a, http.MethodGet, "/rounds/{id}/hits", "Shared indicators beside the own records", func(ctx context.Context, in *roundInput) ([]rounds.Hit, error) {
+		return r.Hits(ctx, in.ID)
+	})
+	operation(a, http.MethodPost, "/rounds/{id}/approve", "Let a waiting round through", func(ctx context.Context, in *roundInput) (rounds.View, error) {
+		return r.Approve(ctx, in.ID)
+	})
+	operation(a, http.MethodPost, "/rounds/{id}/refuse", "Turn a waiting round down", done(func(ctx context.Context, in *roundInput) error {
+		return r.Refuse(ctx, in.ID)
+	}))
+	operation(a, http.MethodPost, "/rounds/{id}/cancel", "Give a round up", done(func(ctx context.Context, in *roundInput) error {
+		return r.Cancel(ctx, in.ID)
+	}))
+}
+
+// care are the operations that keep a node well.
+func (h handlers) care(a huma.API) {
+	operation(a, http.MethodGet, "/doctor", "What keeps the node from working, and what to do", func(ctx context.Context, _ *none) ([]node.Symptom, error) {
+		return h.node.Doctor(ctx), nil
+	})
+	operation(a, http.MethodPost, "/backup", "Write a backup to a new file", done(func(ctx context.Context, in *fileInput) error {
+		return h.node.Backup(ctx, in.Body.Path)
+	}))
+	operation(a, http.MethodPost, "/audit", "Bring the audit folder up to date", func(ctx context.Context, _ *none) (File, error) {
+		dir, err := filepath.Abs(h.node.AuditDir())
+		if err != nil {
+			return File{}, err
+		}
+		return File{Path: dir}, h.node.Mirror(ctx)
+	})
+}

@@ -1,0 +1,179 @@
+package audit
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"entente/protocol/entry"
+)
+
+// walk checks one chain and shows each entry that is right to use. The first fault ends
+// it: what follows a break is not tied to what came before.
+func (c *check) walk(chain entry.Chain, use func(entry.Frame, entry.Entry)) {
+	name := chain.LogName()
+	f, err := c.fsys.Open(name)
+	if err != nil {
+		c.broken[chain] = true
+		c.report.Chains = append(c.report.Chains, Chain{Name: chain.String()})
+		c.report.fault(name, fileProblem(err))
+		return
+	}
+	defer f.Close()
+	checker := entry.NewCheck(c.member, chain, c.key)
+	out := Chain{Name: chain.String()}
+	for frame, err := range entry.ReadLog(f, chain) {
+		if err != nil {
+			c.logFault(chain, checker.Head().Next(), err)
+			break
+		}
+		e, err := checker.Add(frame.Signed)
+		if err != nil {
+			c.broken[chain] = true
+			c.report.faultAt(name, checker.Head().Next(), frame.Offset, err)
+			break
+		}
+		if out.Entries == 0 {
+			out.First = moment(e.Time)
+		}
+		out.Last = moment(e.Time)
+		out.Entries++
+		use(frame, e)
+	}
+	head := checker.Head()
+	if !head.Empty() {
+		out.Head = fmt.Sprintf("%x", head.Digest[:])
+	}
+	out.Gaps = gapsOf(checker.Gaps())
+	c.report.Chains = append(c.report.Chains, out)
+	c.summary(chain, out, head)
+}
+
+func (c *check) logFault(chain entry.Chain, sequence uint64, err error) {
+	c.broken[chain] = true
+	var l *entry.LogError
+	if errors.As(err, &l) {
+		c.report.faultAt(chain.LogName(), sequence, l.Offset, l.Err)
+		return
+	}
+	c.report.fault(chain.LogName(), err)
+}
+
+// summary states what concerns a chain as a whole.
+func (c *check) summary(chain entry.Chain, out Chain, head entry.Head) {
+	for _, g := range out.Gaps {
+		known := "none known to be lost"
+		if g.Lost > 0 {
+			known = fmt.Sprintf("%d known to be lost", g.Lost)
+		}
+		c.report.note("%s chain: restored from a backup; numbers %d to %d were left out (%s)", chain, g.First, g.Last, known)
+	}
+	if c.broken[chain] {
+		c.report.note("%s chain: what follows the fault was not checked", chain)
+		return
+	}
+	digest := c.roster.Digest()
+	switch {
+	case out.Entries == 0:
+		c.report.fault(chain.LogName(), "has no entry")
+	case c.report.Federation != nil && string(head.Federation) != string(digest[:]):
+		c.report.fault(chain.LogName(), "the last entry is bound to another roster than "+rosterName)
+	case !c.joined && len(head.Federation) > 0:
+		c.report.fault(rosterName, "is missing, but the "+chain.String()+" chain says that a roster was joined")
+	}
+}
+
+// submitted walks the submitted chain and collects what it publishes sealed.
+func (c *check) submitted() {
+	c.walk(entry.Submitted, func(f entry.Frame, e entry.Entry) {
+		if e.Kind != entry.SealedDigest && e.Kind != entry.LocalHead {
+			return
+		}
+		d, err := e.SealedDigest()
+		if err != nil {
+			return // the entry would not have decoded
+		}
+		if other, taken := c.published[d]; taken {
+			c.report.faultAt(entry.Submitted.LogName(), e.Sequence, f.Offset,
+				fmt.Sprintf("publishes the sealed digest of entry %d again: a nonce was used twice", other.sequence))
+			return
+		}
+		c.published[d] = &publication{kind: e.Kind, sequence: e.Sequence, offset: f.Offset}
+		if e.Kind == entry.LocalHead {
+			c.report.LocalHeads.Published++
+		} else {
+			c.report.Sealed.Published++
+		}
+	})
+}
+
+// local walks the local chain and collects digests and the openings of sealed heads.
+func (c *check) local() {
+	c.walk(entry.Local, func(f entry.Frame, e entry.Entry) {
+		c.digests = append(c.digests, numbered{e.Sequence, f.Signed.Digest()})
+		if e.Kind != entry.LocalHeadOpening {
+			return
+		}
+		o, h, err := e.HeadOpening()
+		if err != nil {
+			return // the entry would not have decoded
+		}
+		c.opened = append(c.opened, openedHead{e.Sequence, f.Offset, o, h})
+	})
+}
+
+// heads checks each sealed head of the local chain in both directions: what the local
+// chain opens must have been published, and what was published must be opened and agree
+// with the chain. So neither log can be cut short unseen where the other goes on.
+func (c *check) heads() {
+	localLog := entry.Local.LogName()
+	for _, o := range c.opened {
+		p, ok := c.published[o.opening.Digest()]
+		if !ok || p.kind != entry.LocalHead {
+			if !c.broken[entry.Submitted] {
+				c.report.faultAt(localLog, o.sequence, o.offset, "opens a sealed head that the submitted chain does not hold: entries are missing there")
+			}
+			continue
+		}
+		p.opening = &o.opening
+		i, found := slices.BinarySearchFunc(c.digests, o.head.Sequence, func(n numbered, s uint64) int {
+			switch {
+			case n.sequence < s:
+				return -1
+			case n.sequence > s:
+				return 1
+			}
+			return 0
+		})
+		if !found || o.head.Sequence >= o.sequence || string(c.digests[i].digest[:]) != string(o.head.Digest) {
+			c.report.faultAt(localLog, o.sequence, o.offset,
+				fmt.Sprintf("the head sealed for entry %d is not that entry's digest: the local chain was rewritten", o.head.Sequence))
+			continue
+		}
+		c.report.LocalHeads.Opened++
+	}
+	if c.broken[entry.Local] {
+		return
+	}
+	for _, p := range c.sorted() {
+		if p.kind == entry.LocalHead && p.opening == nil {
+			c.report.faultAt(entry.Submitted.LogName(), p.sequence, p.offset,
+				"seals a head that the local chain does not open: entries are missing there")
+		}
+	}
+}
+
+// sorted lists what was published in the order of the chain.
+func (c *check) sorted() []*publication {
+	var ps []*publication
+	for _, p := range c.published {
+		ps = append(ps, p)
+	}
+	slices.SortFunc(ps, func(a, b *publication) int {
+		if a.sequence < b.sequence {
+			return -1
+		}
+		return 1
+	})
+	return ps
+}

@@ -1,0 +1,65 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Limits of single settings.
+const (
+	maxAddresses = 8   // multiaddresses in one list, as a roster admits
+	maxAddress   = 128 // bytes of one
+	maxRounds    = 64
+	minIdle      = 5 * time.Second
+	maxIdle      = time.Hour
+)
+
+// Validate reports every setting that is out of range, by its key. What a member's
+// identity and an address must look like in full is checked where they are used.
+func (c Config) Validate() error {
+	var errs []error
+	wrong := func(key, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("%s: %s", key, fmt.Sprintf(format, args...)))
+	}
+	if c.Member.ID == "" {
+		wrong("member.id", "is missing")
+	}
+	if !slices.Contains([]string{"state", "organisation", "ngo", "observer"}, c.Member.Role) {
+		wrong("member.role", "must be state, organisation, ngo or observer")
+	}
+	for _, list := range []struct {
+		key       string
+		addresses []string
+	}{{"network.listen", c.Network.Listen}, {"network.announce", c.Network.Announce}} {
+		if len(list.addresses) > maxAddresses {
+			wrong(list.key, "has more than %d addresses", maxAddresses)
+		}
+		for i, a := range list.addresses {
+			if !strings.HasPrefix(a, "/") || len(a) > maxAddress {
+				wrong(list.key, `address %d must look like "/ip4/192.0.2.1/tcp/7101"`, i+1)
+			}
+		}
+	}
+	if d := c.IdleTimeout(); d < minIdle || d > maxIdle {
+		wrong("network.idle_timeout", "must be between %s and %s", minIdle, maxIdle)
+	}
+	if c.Control.Socket == "" || strings.ContainsRune(c.Control.Socket, 0) {
+		wrong("control.socket", "must be a path")
+	}
+	if !slices.Contains([]string{"", "key-file", "passphrase-file", "credential"}, c.Keys.Unlock) {
+		wrong("keys.unlock", "must be key-file, passphrase-file, credential or empty")
+	}
+	if (c.Keys.Unlock == "") != (c.Keys.UnlockFrom == "") {
+		wrong("keys.unlock_from", "goes with keys.unlock: set both or none")
+	}
+	if c.Limits.Rounds < 1 || c.Limits.Rounds > maxRounds {
+		wrong("limits.rounds", "must be between 1 and %d", maxRounds)
+	}
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
+		wrong("log.level", "must be debug, info, warn or error")
+	}
+	return errors.Join(errs...)
+}

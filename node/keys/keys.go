@@ -1,0 +1,207 @@
+// Package keys keeps a node's secret keys: one type and one file for each role.
+//
+//	DIR/keys/identity   signs offers, receipts, entries and the roster (crypto/sign)
+//	DIR/keys/transport  proves to partners who is on the channel (Ed25519)
+//	DIR/keys/store      seals what the node keeps (crypto/seal)
+//	DIR/keys/salt       makes a passphrase into a key; absent otherwise
+//
+// Each file is one line of text that names its role, then the key, sealed with
+// XChaCha20-Poly1305 (crypto/seal) for that role and file version. The key that
+// unseals them comes from outside the folder: a key file, a file that holds a
+// passphrase (Argon2id), or a credential that systemd hands to the service. The
+// default puts the key file beside the keys: simple, and no protection against
+// whoever copies the whole directory; Unlock.Warnings says so.
+//
+// It promises: keys print nothing of themselves under any verb or encoder; files that
+// group or others may read are refused; a file that was altered, exchanged with
+// another role's, or does not fit the unlock key is a named error. It does not protect
+// keys in memory from whoever may read the memory of the process.
+package keys
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"entente/crypto/seal"
+	"entente/crypto/sign"
+)
+
+// Folder is where the keys lie in the node's directory.
+const Folder = "keys"
+
+// Errors that callers tell apart.
+var (
+	// ErrExists says that the directory has keys already; they are never overwritten.
+	ErrExists = errors.New("there are keys already")
+	// ErrMissing says that a key, or what unlocks it, is not there.
+	ErrMissing = errors.New("not there")
+	// ErrUnlock says that the unlock key or passphrase does not fit, or a key file was altered.
+	ErrUnlock = errors.New("the unlock key does not fit, or a key file was altered")
+	// ErrReadable says that group or others may read a secret file.
+	ErrReadable = errors.New("group or others may read this file: allow its owner alone (chmod 600)")
+)
+
+const redacted = "[secret keys]"
+
+// Keys are the secret keys of a node. They print nothing of themselves.
+type Keys struct{ *ring }
+
+// ring is behind a pointer, so that a printed copy shows an address at most.
+type ring struct {
+	identity  *sign.PrivateKey
+	transport Transport
+	store     seal.Key
+}
+
+// Identity is the key that signs for the member.
+func (k Keys) Identity() *sign.PrivateKey { return k.identity }
+
+// Transport is the key that stands for the member on channels.
+func (k Keys) Transport() Transport { return k.transport }
+
+// Store is the key that the node's store is sealed under.
+func (k Keys) Store() seal.Key { return k.store }
+
+// String hides the keys.
+func (Keys) String() string { return redacted }
+
+// Format hides the keys from every verb.
+func (Keys) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(redacted)) }
+
+// LogValue hides the keys from logs.
+func (Keys) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalText hides the keys from encoders.
+func (Keys) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// Transport is the private key of channels. It prints nothing of itself.
+type Transport struct{ key *ed25519.PrivateKey }
+
+// Private returns the key for the transport's use.
+func (t Transport) Private() ed25519.PrivateKey { return *t.key }
+
+// Public returns the key that stands in the roster.
+func (t Transport) Public() ed25519.PublicKey { return t.key.Public().(ed25519.PublicKey) }
+
+// String hides the key.
+func (Transport) String() string { return redacted }
+
+// Format hides the key from every verb.
+func (Transport) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte(redacted)) }
+
+// LogValue hides the key from logs.
+func (Transport) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// MarshalText hides the key from encoders.
+func (Transport) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// role names a key in its file, so that one cannot pass for another.
+type role string
+
+const (
+	roleIdentity  role = "identity"
+	roleTransport role = "transport"
+	roleStore     role = "store"
+)
+
+// Create makes new keys for the node in dir and seals them under what u gives. A key
+// file that u names is made if it is not there. errors.Is ErrExists.
+func Create(dir string, u Unlock) (Keys, error) {
+	identity, err := sign.Generate()
+	if err != nil {
+		return Keys{}, fmt.Errorf("create keys: %w", err)
+	}
+	_, transport, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return Keys{}, fmt.Errorf("create keys: %w", err)
+	}
+	k := Keys{&ring{identity: identity, transport: Transport{&transport}, store: seal.NewKey()}}
+	if err := k.write(dir, u); err != nil {
+		return Keys{}, fmt.Errorf("create keys: %w", err)
+	}
+	return k, nil
+}
+
+// write puts the files in place; the identity comes last, and with it the keys count
+// as created.
+func (k Keys) write(dir string, u Unlock) error {
+	folder := filepath.Join(dir, Folder)
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = root.Close() }() // read-only handle of a folder
+	if _, err := root.Lstat(string(roleIdentity)); err == nil {
+		return ErrExists
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	key, err := u.create(root, dir)
+	if err != nil {
+		return err
+	}
+	for _, f := range []struct {
+		role   role
+		secret []byte
+	}{
+		{roleStore, k.store.Bytes()}, {roleTransport, k.transport.key.Seed()}, {roleIdentity, k.identity.Seed()},
+	} {
+		if err := writeSecret(root, string(f.role), encode(key, f.role, f.secret)); err != nil {
+			return fmt.Errorf("write %s key: %w", f.role, err)
+		}
+	}
+	return nil
+}
+
+// Open reads the keys of the node in dir. errors.Is ErrMissing, ErrUnlock, ErrReadable.
+func Open(dir string, u Unlock) (Keys, error) {
+	k, err := read(dir, u)
+	if err != nil {
+		return Keys{}, fmt.Errorf("open keys: %w", err)
+	}
+	return k, nil
+}
+
+func read(dir string, u Unlock) (Keys, error) {
+	root, err := os.OpenRoot(filepath.Join(dir, Folder))
+	if err != nil {
+		return Keys{}, missing(err)
+	}
+	defer func() { _ = root.Close() }() // read-only handle of a folder
+	key, err := u.open(root, dir)
+	if err != nil {
+		return Keys{}, err
+	}
+	var secrets [3][]byte
+	for i, r := range []role{roleIdentity, roleTransport, roleStore} {
+		b, err := readSecret(root, string(r))
+		if err != nil {
+			return Keys{}, fmt.Errorf("%s key: %w", r, err)
+		}
+		if secrets[i], err = decode(key, r, b); err != nil {
+			return Keys{}, fmt.Errorf("%s key: %w", r, err)
+		}
+	}
+	identity, err := sign.NewPrivateKey(secrets[0])
+	if err != nil {
+		return Keys{}, fmt.Errorf("identity key: %w", err)
+	}
+	if len(secrets[1]) != ed25519.SeedSize {
+		return Keys{}, fmt.Errorf("transport key: has %d bytes, not %d", len(secrets[1]), ed25519.SeedSize)
+	}
+	transport := ed25519.NewKeyFromSeed(secrets[1])
+	store, err := seal.ParseKey(secrets[2])
+	if err != nil {
+		return Keys{}, fmt.Errorf("store key: %w", err)
+	}
+	return Keys{&ring{identity: identity, transport: Transport{&transport}, store: store}}, nil
+}

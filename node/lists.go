@@ -1,0 +1,145 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"entente/node/intake"
+	"entente/node/store"
+	"entente/protocol/entry"
+)
+
+// Import says which file goes into which list.
+type Import struct {
+	List string
+	File string // its name, for the report
+	Size int64  // bytes; 0 if unknown
+	intake.Options
+}
+
+// imported is the body of an Imported entry: counts, no rows.
+type imported struct {
+	_struct    bool `codec:",toarray"` //nolint:unused // read by the codec through reflection
+	List       string
+	Kind       string
+	Rows       uint64
+	Ready      uint64
+	Rejected   uint64
+	Held       uint64
+	Duplicates uint64
+}
+
+// ImportList reads a file into a list, all of it or nothing. A dry run reports the
+// same and keeps nothing.
+func (n *Node) ImportList(ctx context.Context, i Import, r io.Reader) (intake.Report, error) {
+	l := store.List{
+		Name: i.List, Kind: i.Kind, Category: i.Handling.Category,
+		Purpose: i.Handling.Purpose, Basis: i.Handling.Basis, Created: time.Now(),
+	}
+	if err := checkList(l); err != nil {
+		return intake.Report{}, fmt.Errorf("import list: %w", err)
+	}
+	fresh := false
+	err := n.store.Update(ctx, func(tx *store.Tx) error {
+		_, err := tx.ListByName(l.Name)
+		if fresh = errors.Is(err, store.ErrNotFound); err != nil && !fresh {
+			return err
+		}
+		l, err = tx.EnsureList(l)
+		return err
+	})
+	if err != nil {
+		return intake.Report{}, fmt.Errorf("import list: %w", err)
+	}
+	report, err := n.fill(ctx, l, i, r)
+	if fresh && (err != nil || i.DryRun) {
+		err = errors.Join(err, n.store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.DeleteList(l.ID) }))
+	}
+	if err != nil || i.DryRun {
+		return report, err
+	}
+	return report, n.Mirror(ctx)
+}
+
+// fill reads the rows into the list in one import.
+func (n *Node) fill(ctx context.Context, l store.List, i Import, r io.Reader) (intake.Report, error) {
+	sink, err := n.store.Importer(ctx, l.ID)
+	if err != nil {
+		return intake.Report{}, fmt.Errorf("import list: %w", err)
+	}
+	report, err := intake.Import(ctx, i.File, r, i.Size, i.Options, sink)
+	if err != nil || i.DryRun {
+		return report, errors.Join(err, sink.Rollback(context.WithoutCancel(ctx)))
+	}
+	body, err := entry.Body(imported{
+		List: l.Name, Kind: string(l.Kind), Rows: uint64(report.Rows), Ready: uint64(report.Ready),
+		Rejected: uint64(report.Rejected), Held: uint64(report.Held), Duplicates: uint64(report.Duplicates),
+	})
+	if err == nil {
+		err = sink.Commit(ctx, func(tx *store.Tx) error { return tx.Append(entry.Local, entry.Imported, body, time.Now()) })
+	}
+	if err != nil {
+		return report, errors.Join(fmt.Errorf("import list: %w", err), sink.Rollback(context.WithoutCancel(ctx)))
+	}
+	return report, nil
+}
+
+// maxName bounds a list's name, in bytes.
+const maxName = 64
+
+// checkList refuses a list without what the rules decide by.
+func checkList(l store.List) error {
+	switch {
+	case l.Name == "" || len(l.Name) > maxName:
+		return fmt.Errorf("a list's name has 1 to %d characters", maxName)
+	case l.Category == "":
+		return errors.New("the category is missing: say whose indicators these are, for example --category suspect")
+	case l.Purpose == "":
+		return errors.New("the purpose is missing: say what the list was made for, for example --purpose trafficking")
+	case l.Basis == "":
+		return errors.New("the legal basis is missing: give its identifier, for example --basis AU-TIP")
+	}
+	return nil
+}
+
+// Lists returns all lists.
+func (n *Node) Lists(ctx context.Context) ([]store.List, error) {
+	var lists []store.List
+	err := n.store.View(ctx, func(tx *store.Tx) (err error) {
+		lists, err = tx.Lists()
+		return err
+	})
+	return lists, err
+}
+
+// erased is the body of an Erased entry.
+type erased struct {
+	_struct bool `codec:",toarray"` //nolint:unused // read by the codec through reflection
+	List    string
+	Items   uint64
+}
+
+// DeleteList erases a list with all its rows and its key.
+func (n *Node) DeleteList(ctx context.Context, name string) error {
+	err := n.store.Update(ctx, func(tx *store.Tx) error {
+		l, err := tx.ListByName(name)
+		if err != nil {
+			return err
+		}
+		body, err := entry.Body(erased{List: l.Name, Items: uint64(l.Items)})
+		if err != nil {
+			return err
+		}
+		if err := tx.DeleteList(l.ID); err != nil {
+			return err
+		}
+		return tx.Append(entry.Local, entry.Erased, body, time.Now())
+	})
+	if err != nil {
+		return fmt.Errorf("delete list: %w", err)
+	}
+	return n.Mirror(ctx)
+}

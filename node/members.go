@@ -1,0 +1,198 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"entente/node/federation"
+	"entente/node/rounds"
+	"entente/node/store"
+	"entente/node/transport"
+	"entente/protocol/entry"
+	"entente/protocol/roster"
+)
+
+// Partner is another member as its operator sees it.
+type Partner struct {
+	ID        string   `json:"id"`
+	Name      string   `json:"name"`
+	Role      string   `json:"role"`
+	Words     string   `json:"words"` // fingerprint, to compare by telephone
+	Addresses []string `json:"addresses"`
+	Stopped   bool     `json:"stopped"`
+	Connected bool     `json:"connected"`
+	Problem   string   `json:"problem,omitempty"` // of the last connection
+}
+
+// Federation is the roster that this node lives by.
+type Federation struct {
+	Name     string    `json:"name"`
+	Version  uint64    `json:"version"`
+	Words    string    `json:"words"`
+	Own      string    `json:"own"`
+	OwnWords string    `json:"own_words"`
+	Partners []Partner `json:"partners"`
+}
+
+func (n *Node) ownKeys() federation.Keys {
+	return federation.Keys{Sign: n.keys.Identity().Public(), Transport: n.keys.Transport().Public()}
+}
+
+// loadFederation reads the roster that was joined, if there is one.
+func (n *Node) loadFederation() error {
+	f, err := federation.Load(n.dir, n.ID(), n.ownKeys())
+	if errors.Is(err, federation.ErrNotJoined) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	n.joined.Store(f)
+	return nil
+}
+
+// SignRoster signs a roster file for this member, after its own entry was found
+// right. The signature file lies beside the roster; its name is returned.
+func (n *Node) SignRoster(file string) (roster.Roster, string, error) {
+	return federation.Sign(n.dir, file, n.keys.Identity())
+}
+
+// JoinFederation verifies a roster with all signatures beside it and lives by it
+// from now on.
+func (n *Node) JoinFederation(ctx context.Context, file string) (Federation, error) {
+	n.changing.Lock()
+	defer n.changing.Unlock()
+	f, err := federation.Join(n.dir, file, n.ownKeys())
+	if err != nil {
+		return Federation{}, err
+	}
+	digest := f.Digest()
+	body, err := entry.Body(entry.RosterState{Version: f.Roster().Version, Digest: digest[:]})
+	if err != nil {
+		return Federation{}, err
+	}
+	err = n.store.Update(ctx, func(tx *store.Tx) error {
+		for _, c := range []entry.Chain{entry.Local, entry.Submitted} {
+			if err := tx.Append(c, entry.RosterJoined, body, time.Now()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return Federation{}, err
+	}
+	n.joined.Store(f)
+	if err := n.admit(ctx); err != nil {
+		return Federation{}, err
+	}
+	if err := n.Mirror(ctx); err != nil {
+		return Federation{}, err
+	}
+	return n.Federation(ctx)
+}
+
+// Federation describes the roster and its members. errors.Is
+// federation.ErrNotJoined.
+func (n *Node) Federation(ctx context.Context) (Federation, error) {
+	f := n.joined.Load()
+	if f == nil {
+		return Federation{}, federation.ErrNotJoined
+	}
+	stopped, err := n.stopped(ctx)
+	if err != nil {
+		return Federation{}, err
+	}
+	own, err := f.Own().Words()
+	if err != nil {
+		return Federation{}, err
+	}
+	out := Federation{Name: f.Roster().Name, Version: f.Roster().Version, Words: f.Words(), Own: n.ID(), OwnWords: own}
+	status := map[string]transport.Peer{}
+	if t := n.channel.Load(); t != nil {
+		for _, p := range t.Status() {
+			status[p.Member] = p
+		}
+	}
+	for _, p := range f.Partners() {
+		words, err := p.Words()
+		if err != nil {
+			return Federation{}, err
+		}
+		out.Partners = append(out.Partners, Partner{
+			ID: p.ID, Name: p.Name, Role: string(p.Role), Words: words, Addresses: p.Addresses,
+			Stopped: stopped[p.ID], Connected: status[p.ID].Connected, Problem: status[p.ID].Problem,
+		})
+	}
+	return out, nil
+}
+
+func (n *Node) stopped(ctx context.Context) (map[string]bool, error) {
+	var stopped map[string]bool
+	err := n.store.View(ctx, func(tx *store.Tx) (err error) {
+		stopped, err = tx.Stopped()
+		return err
+	})
+	return stopped, err
+}
+
+// admit tells the channel whom it may speak with: the roster's members but those
+// that were stopped. Whoever is no longer among them loses its connections at once.
+func (n *Node) admit(ctx context.Context) error {
+	t, f := n.channel.Load(), n.joined.Load()
+	if t == nil || f == nil {
+		return nil
+	}
+	stopped, err := n.stopped(ctx)
+	if err != nil {
+		return err
+	}
+	var members []transport.Member
+	for _, p := range f.Peers() {
+		if !stopped[p.ID] {
+			members = append(members, transport.Member(p))
+		}
+	}
+	t.SetMembers(members)
+	return nil
+}
+
+// stoppedBody is the body of a PartnerStopped entry.
+type stoppedBody struct {
+	_struct bool `codec:",toarray"` //nolint:unused // read by the codec through reflection
+	Member  string
+	Stopped bool
+}
+
+// StopPartner cuts a partner off at once, or lets it in again. It is this member's
+// own decision and needs nobody's consent.
+func (n *Node) StopPartner(ctx context.Context, member string, stop bool) error {
+	n.changing.Lock()
+	defer n.changing.Unlock()
+	f := n.joined.Load()
+	if f == nil {
+		return federation.ErrNotJoined
+	}
+	if _, ok := f.Find(member); !ok {
+		return fmt.Errorf("stop partner: %w", rounds.ErrUnknownPartner)
+	}
+	body, err := entry.Body(stoppedBody{Member: member, Stopped: stop})
+	if err != nil {
+		return err
+	}
+	err = n.store.Update(ctx, func(tx *store.Tx) error {
+		if err := tx.SetStopped(member, stop); err != nil {
+			return err
+		}
+		return tx.Append(entry.Local, entry.PartnerStopped, body, time.Now())
+	})
+	if err != nil {
+		return err
+	}
+	if err := n.admit(ctx); err != nil {
+		return err
+	}
+	return n.Mirror(ctx)
+}

@@ -1,0 +1,210 @@
+// Package node is one member's node: keys, store, roster, rules, channel and rounds
+// wired into one value.
+//
+// Open takes the directory for this process; Run serves partners until its context
+// ends; Close gives the directory back. Everything else is a method that works
+// whether the node serves or not, so that the daemon's API, a command without a
+// daemon, the demonstration and the simulations use the same code. Run takes no
+// signal and opens no socket but the channel's; API and metrics belong to cmd.
+//
+// The node promises to its operator that nothing is shared that the active rules do
+// not allow, that what was shared is accounted for in two signed chains and in
+// receipts of both sides, and that no secret and no indicator reaches its log. It
+// cannot promise what a partner does with a hit.
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"entente/node/config"
+	"entente/node/federation"
+	"entente/node/keys"
+	"entente/node/rounds"
+	"entente/node/store"
+	"entente/node/transport"
+	"entente/policy"
+	"entente/protocol/entry"
+	"entente/protocol/round"
+)
+
+// Options are what a caller may decide about an open node; the zero value is usual.
+type Options struct {
+	Log          *slog.Logger
+	Listen       []string // in place of the configured addresses
+	ListenPacket func(network string, addr *net.UDPAddr) (net.PacketConn, error)
+	Version      string // of the program, for the log and doctor
+}
+
+// Node is an open node. It is safe for concurrent use.
+type Node struct {
+	dir    string
+	o      Options
+	log    *slog.Logger
+	config config.Config
+	keys   keys.Keys
+	held   *store.Held
+	store  *store.Store
+	rounds *rounds.Service
+
+	joined atomic.Pointer[federation.Federation]
+	rules  atomic.Pointer[policy.Bundle]
+
+	// changing serialises what alters members or rules.
+	changing sync.Mutex
+	channel  atomic.Pointer[transport.Transport] // while the node serves
+	mirrors  sync.Mutex                          // one writer of the audit folder
+}
+
+// Open takes a node's directory. It fails if another process has it, a key does not
+// open, or the roster or rules on disk are not what they should be.
+func Open(ctx context.Context, dir string, o Options) (*Node, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	n := &Node{dir: dir, o: o, log: o.Log}
+	if err := n.open(ctx); err != nil {
+		return nil, fmt.Errorf("open node: %w", errors.Join(err, n.Close()))
+	}
+	return n, nil
+}
+
+func (n *Node) open(ctx context.Context) (err error) {
+	if n.config, err = config.Load(n.dir); err != nil {
+		return err
+	}
+	if n.held, err = store.Lock(n.dir); err != nil {
+		return err
+	}
+	unlock, err := keys.ParseUnlock(n.config.Keys.Unlock, n.config.Keys.UnlockFrom)
+	if err != nil {
+		return err
+	}
+	if n.keys, err = keys.Open(n.dir, unlock); err != nil {
+		return err
+	}
+	author := entry.Author{Member: n.config.Member.ID, Key: n.keys.Identity()}
+	if n.store, err = store.Open(ctx, n.dir, n.keys.Store(), author); err != nil {
+		return err
+	}
+	if err := n.loadFederation(); err != nil {
+		return err
+	}
+	if err := n.loadRules(ctx); err != nil {
+		return err
+	}
+	n.rounds = rounds.New(rounds.Options{
+		Self: n.config.Member.ID, Key: n.keys.Identity(), Store: n.store, Federation: n.joined.Load,
+		Rules: n.rules.Load, Open: n.openStream, Audit: n.Mirror, Limit: n.config.Limits.Rounds, Log: n.log,
+	})
+	return nil
+}
+
+// Close gives the directory back. Run must have returned.
+func (n *Node) Close() error {
+	var errs []error
+	if n.store != nil {
+		errs = append(errs, n.store.Close())
+	}
+	if n.held != nil {
+		errs = append(errs, n.held.Release())
+	}
+	return errors.Join(errs...)
+}
+
+// ID is the own member id.
+func (n *Node) ID() string { return n.config.Member.ID }
+
+// Dir is the node's directory.
+func (n *Node) Dir() string { return n.dir }
+
+// Config returns the node's settings.
+func (n *Node) Config() config.Config { return n.config }
+
+// Rounds gives access to the match rounds.
+func (n *Node) Rounds() *rounds.Service { return n.rounds }
+
+// AuditDir is the folder that an auditor takes away.
+func (n *Node) AuditDir() string { return filepath.Join(n.dir, store.AuditFolder) }
+
+// Serving tells where partners can reach the node; nothing while it does not serve.
+func (n *Node) Serving() []string {
+	if t := n.channel.Load(); t != nil {
+		return t.Addresses()
+	}
+	return nil
+}
+
+// Run serves partners and drives the own rounds until the context ends. ready, if
+// not nil, is called once the node can be reached.
+func (n *Node) Run(ctx context.Context, ready func()) error {
+	if err := n.begin(ctx); err != nil {
+		return fmt.Errorf("serve: %w", err)
+	}
+	listen := n.config.Network.Listen
+	if n.o.Listen != nil {
+		listen = n.o.Listen
+	}
+	t, err := transport.New(transport.Options{
+		ID: n.ID(), Key: n.keys.Transport().Private(), Listen: listen, Announce: n.config.Network.Announce,
+		ListenPacket: n.o.ListenPacket, IdleTimeout: n.config.IdleTimeout(), Log: n.log,
+	})
+	if err != nil {
+		return fmt.Errorf("serve: %w", err)
+	}
+	t.Handle(round.Protocol, func(ctx context.Context, s *transport.Stream) { n.rounds.Serve(ctx, s) })
+	n.channel.Store(t)
+	defer n.channel.Store(nil)
+	if err := n.admit(ctx); err != nil {
+		return errors.Join(fmt.Errorf("serve: %w", err), t.Close())
+	}
+	if ready != nil {
+		ready()
+	}
+	var work sync.WaitGroup
+	work.Go(func() { n.daily(ctx) })
+	err = n.rounds.Run(ctx)
+	work.Wait()
+	return errors.Join(err, t.Close())
+}
+
+// begin notes the start and brings the audit folder up to date.
+func (n *Node) begin(ctx context.Context) error {
+	body, err := entry.Body(started{Version: n.o.Version})
+	if err != nil {
+		return err
+	}
+	err = n.store.Update(ctx, func(tx *store.Tx) error {
+		return tx.Append(entry.Local, entry.NodeStarted, body, time.Now())
+	})
+	if err != nil {
+		return err
+	}
+	return n.Mirror(ctx)
+}
+
+// started is the body of a NodeStarted entry.
+type started struct {
+	_struct bool `codec:",toarray"` //nolint:unused // read by the codec through reflection
+	Version string
+}
+
+// openStream opens a round's stream to a partner.
+func (n *Node) openStream(ctx context.Context, member string) (rounds.Stream, error) {
+	t := n.channel.Load()
+	if t == nil {
+		return nil, rounds.ErrNotServing
+	}
+	s, err := t.Open(ctx, member, round.Protocol)
+	if err != nil {
+		return nil, err // not a nil *Stream in a non-nil interface
+	}
+	return s, nil
+}

@@ -1,0 +1,158 @@
+package rounds
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"entente/node/store"
+	"entente/policy"
+	"entente/protocol/indicator"
+	"entente/protocol/round"
+	"entente/protocol/terms"
+	"entente/protocol/wire"
+)
+
+// decide asks the own rules about a fresh offer and tells the proposer. A refusal
+// has one neutral number; its grounds stay here.
+func (t *talk) decide(ctx context.Context) error {
+	a, err := t.s.askOf(t.file)
+	if err != nil {
+		return err
+	}
+	lists, grant, err := t.s.contribute(ctx, a)
+	if err != nil {
+		return err
+	}
+	t.file.Grounds = sentences(grant)
+	merged := terms.Merge(grant.Terms, t.machine.Offer().Granted)
+	switch {
+	case len(lists) == 0 || !merged.Open():
+		return t.refuse(ctx, grant)
+	case grant.Approval:
+		hold := t.machine.Hold()
+		if err := t.save(ctx, t.s.decided(t.file, grant)); err != nil {
+			return err
+		}
+		return round.Write(t.conn, hold)
+	}
+	answer, err := t.s.answer(ctx, t.file, a, lists, merged, grant)
+	if err != nil {
+		return err
+	}
+	if answer == nil {
+		return t.refuse(ctx, grant)
+	}
+	return round.Write(t.conn, *answer)
+}
+
+// refuse ends the round and gives the neutral answer.
+func (t *talk) refuse(ctx context.Context, g policy.Grant) error {
+	t.machine.End(round.Refused, wire.NotAvailable)
+	noted, ending := t.s.decided(t.file, g), t.s.ending(t.file)
+	err := t.save(ctx, func(tx *store.Tx) error {
+		if err := noted(tx); err != nil {
+			return err
+		}
+		return ending(tx)
+	})
+	if err != nil {
+		return err
+	}
+	return &round.OverError{Code: wire.NotAvailable}
+}
+
+// askOf reads from an offer what the own rules are asked.
+func (s *Service) askOf(f *file) (ask, error) {
+	o := f.machine.Offer()
+	_, partner, err := s.partner(f.Partner)
+	if err != nil {
+		return ask{}, err
+	}
+	kind, err := indicator.ParseKind(o.Kind)
+	if err != nil {
+		return ask{}, &wire.ProtocolError{Code: wire.UnsupportedVersion, Err: fmt.Errorf("the partner asks for an unknown kind: %w", err)}
+	}
+	return ask{
+		partner: partner, kind: kind, purpose: o.Purpose,
+		us: o.Asked.Responder, them: o.Asked.Proposer, theirs: int64(o.Class),
+	}, nil
+}
+
+// answer freezes the own lists, signs the answer and stores both. It returns nil
+// if nothing of the lists may take part.
+func (s *Service) answer(ctx context.Context, f *file, a ask, lists []store.List, merged terms.Terms, g policy.Grant) (*round.Message, error) {
+	own, err := s.freeze(ctx, lists, a)
+	if err != nil || !merged.Admits(int64(own.class)) || !merged.Admits(a.theirs) {
+		if own.snapshot != 0 {
+			f.Snapshot = own.snapshot // ending drops it
+		}
+		return nil, ignoreNothing(err)
+	}
+	rules := s.o.Rules().Digest()
+	message, err := f.machine.Accept(round.Answer{
+		Created: time.Now().UnixMilli(), Expires: f.machine.Offer().Expires,
+		Normaliser: a.kind.Version(), Basis: lists[0].Basis, Terms: merged, Rules: rules[:],
+		Class: uint32(own.class), Commitment: own.commitment[:], Suites: needed(own.public, f.machine.Offer(), merged),
+	})
+	if err != nil {
+		return nil, err
+	}
+	f.Items, f.Snapshot, f.Secret = own.items, own.snapshot, own.sealed
+	for _, l := range lists {
+		f.Lists = append(f.Lists, l.Name)
+	}
+	if err := s.put(ctx, f, s.decided(f, g)); err != nil {
+		return nil, err
+	}
+	return &message, nil
+}
+
+// needed keeps the suites that the merged terms use and the proposer offered.
+func needed(own []round.SuiteKey, o round.Offer, t terms.Terms) []round.SuiteKey {
+	modes := []terms.Mode{t.Proposer, t.Responder}
+	return slices.DeleteFunc(slices.Clone(own), func(k round.SuiteKey) bool {
+		mode := terms.IDs
+		if k.Name == round.CountSuite {
+			mode = terms.Count
+		}
+		offered := slices.ContainsFunc(o.Suites, func(x round.SuiteKey) bool { return x.Name == k.Name })
+		return !offered || !slices.Contains(modes, mode)
+	})
+}
+
+// Approve lets a waiting offer through, if the own rules still allow it. The
+// proposer gets the answer when it asks again.
+func (s *Service) Approve(ctx context.Context, id string) (View, error) {
+	f, err := s.named(ctx, id)
+	if err != nil {
+		return View{}, err
+	}
+	if f.machine.Proposer() || f.machine.State() != round.Waiting {
+		return View{}, fmt.Errorf("approve a round that is %s: %w", f.machine.State(), ErrState)
+	}
+	ctx, free := s.claim(ctx, f.id)
+	defer free()
+	a, err := s.askOf(f)
+	if err != nil {
+		return View{}, err
+	}
+	lists, grant, err := s.contribute(ctx, a)
+	if err != nil {
+		return View{}, err
+	}
+	merged := terms.Merge(grant.Terms, f.machine.Offer().Granted)
+	if len(lists) == 0 || !merged.Open() {
+		return View{}, &DeniedError{Grounds: sentences(grant)}
+	}
+	f.Grounds = append(sentences(grant), "a person approved it")
+	answer, err := s.answer(ctx, f, a, lists, merged, grant)
+	if err != nil {
+		return View{}, err
+	}
+	if answer == nil {
+		return View{}, ErrNothing
+	}
+	return s.view(f), nil
+}

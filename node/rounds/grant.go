@@ -1,0 +1,128 @@
+package rounds
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"entente/node/federation"
+	"entente/node/store"
+	"entente/policy"
+	"entente/protocol/indicator"
+	"entente/protocol/terms"
+	"entente/protocol/wire"
+)
+
+// ask is what the own rules are asked about one round.
+type ask struct {
+	partner  federation.Partner
+	proposer bool
+	kind     indicator.Kind
+	purpose  string
+	us, them terms.Mode
+	theirs   int64 // the partner's size class; zero while it is unknown
+}
+
+// day is the quota's day. It is UTC, so that both sides count by the same days.
+func day(t time.Time) string { return t.UTC().Format(time.DateOnly) }
+
+// granted asks the rules about a round with the given own lists.
+func (s *Service) granted(ctx context.Context, a ask, lists []store.List) (policy.Grant, int64, error) {
+	var items, used int64
+	p := policy.Proposal{
+		Self: s.o.Self, Partner: a.partner.ID, PartnerRole: string(a.partner.Role), Proposer: a.proposer,
+		Kind: a.kind, Purpose: a.purpose, AskedUs: a.us, AskedPartner: a.them, PartnerItems: a.theirs, Now: time.Now(),
+	}
+	for _, l := range lists {
+		items += l.Items
+		p.Lists = append(p.Lists, policy.List{Category: l.Category, Purpose: l.Purpose, Basis: l.Basis})
+	}
+	err := s.o.Store.View(ctx, func(tx *store.Tx) (err error) {
+		used, err = tx.Quota(a.partner.ID, day(p.Now))
+		return err
+	})
+	if err != nil {
+		return policy.Grant{}, 0, err
+	}
+	p.OwnItems, p.ItemsToday = int64(wire.SizeClass(int(items))), used
+	return s.o.Rules().Grant(p), used, nil
+}
+
+// sentences are the grounds of a grant for own eyes.
+func sentences(g policy.Grant) []string {
+	out := []string{}
+	for _, ground := range g.Grounds() {
+		verb := "allows"
+		if ground.Forbids {
+			verb = "forbids"
+		}
+		out = append(out, fmt.Sprintf("%s: %s (%s)", verb, ground.Title, ground.Rule))
+	}
+	return append(out, g.Errors()...)
+}
+
+// contribute chooses the own lists for a partner's offer: of all lists of the kind
+// those that the rules open furthest, each judged alone and then together.
+func (s *Service) contribute(ctx context.Context, a ask) ([]store.List, policy.Grant, error) {
+	var all, chosen []store.List
+	err := s.o.Store.View(ctx, func(tx *store.Tx) (err error) {
+		all, err = tx.Lists()
+		return err
+	})
+	if err != nil {
+		return nil, policy.Grant{}, err
+	}
+	all = slices.DeleteFunc(all, func(l store.List) bool { return l.Kind != a.kind || l.Items == 0 })
+	var best openness
+	var refused []policy.Decision
+	for _, l := range all {
+		g, _, err := s.granted(ctx, a, []store.List{l})
+		if err != nil {
+			return nil, g, err
+		}
+		o := openness{g.Terms.Proposer, g.Terms.Responder}
+		switch {
+		case !g.Open():
+			refused = append(refused, g.Decisions...)
+		case o == best:
+			chosen = append(chosen, l)
+		case o.sum() > best.sum():
+			best, chosen = o, []store.List{l}
+		}
+	}
+	if len(chosen) == 0 {
+		return nil, policy.Grant{Decisions: refused}, nil
+	}
+	g, _, err := s.granted(ctx, a, chosen)
+	return chosen, g, err
+}
+
+// openness compares grants by how much they let the two sides learn.
+type openness struct{ proposer, responder terms.Mode }
+
+func (o openness) sum() int { return int(o.proposer) + int(o.responder) }
+
+// charge counts a round against the day's quota with its partner.
+func (s *Service) charge(tx *store.Tx, f *file) error {
+	o, a := f.machine.Offer(), f.machine.Answer()
+	return tx.AddQuota(f.Partner, day(time.Now()), policy.Counted(int64(o.Class), int64(a.Class)))
+}
+
+// learns reads who is to learn what, from this side's words.
+func learns(who, what string) (us, them terms.Mode, err error) {
+	mode, ok := map[string]terms.Mode{"which": terms.IDs, "count": terms.Count}[what]
+	if !ok {
+		return 0, 0, fmt.Errorf("the result is %q: say which or count", what)
+	}
+	switch who {
+	case "us":
+		return mode, terms.None, nil
+	case "them":
+		return terms.None, mode, nil
+	case "both":
+		return mode, mode, nil
+	}
+	return 0, 0, errors.New("say who learns: us, them or both")
+}

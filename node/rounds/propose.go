@@ -1,0 +1,218 @@
+package rounds
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"time"
+
+	"entente/node/store"
+	"entente/policy"
+	"entente/protocol/entry"
+	"entente/protocol/exact"
+	"entente/protocol/indicator"
+	"entente/protocol/round"
+	"entente/protocol/terms"
+	"entente/protocol/wire"
+)
+
+// Suite is the exact suite that this node proposes and accepts.
+const Suite = "oprf"
+
+// prepared is a request that was checked against lists and rules.
+type prepared struct {
+	ask   ask
+	list  store.List
+	grant policy.Grant
+	used  int64 // of the quota today
+}
+
+// prepare checks a request and asks the own rules.
+func (s *Service) prepare(ctx context.Context, r Request) (prepared, error) {
+	var p prepared
+	_, partner, err := s.partner(r.Partner)
+	if err != nil {
+		return p, err
+	}
+	kind, err := indicator.ParseKind(r.Kind)
+	if err != nil {
+		return p, err
+	}
+	us, them, err := learns(r.Learn, r.Result)
+	if err != nil {
+		return p, err
+	}
+	err = s.o.Store.View(ctx, func(tx *store.Tx) (err error) {
+		p.list, err = tx.ListByName(r.List)
+		return err
+	})
+	if err != nil {
+		return p, fmt.Errorf("find list: %w", err)
+	}
+	if p.list.Kind != kind {
+		return p, fmt.Errorf("the list holds indicators of kind %s, not %s", p.list.Kind, kind)
+	}
+	if p.list.Items == 0 {
+		return p, ErrNothing
+	}
+	p.ask = ask{partner: partner, proposer: true, kind: kind, purpose: r.Purpose, us: us, them: them}
+	p.grant, p.used, err = s.granted(ctx, p.ask, []store.List{p.list})
+	return p, err
+}
+
+// Propose freezes the list, signs an offer and sends it as soon as the partner can
+// be reached. It returns the new round at once.
+func (s *Service) Propose(ctx context.Context, r Request) (View, error) {
+	p, err := s.prepare(ctx, r)
+	if err != nil {
+		return View{}, err
+	}
+	if !p.grant.Open() {
+		return View{}, s.denied(ctx, p)
+	}
+	parties, err := s.parties(p.ask.partner.ID)
+	if err != nil {
+		return View{}, err
+	}
+	own, err := s.freeze(ctx, []store.List{p.list}, p.ask)
+	if err != nil {
+		return View{}, err
+	}
+	machine, id, err := s.offer(r, p, own, parties)
+	if err != nil {
+		return View{}, err
+	}
+	f := newFile(id, p.ask.partner.ID, machine)
+	f.Lists, f.Items, f.Snapshot, f.Secret = []string{p.list.Name}, own.items, own.snapshot, own.sealed
+	f.Grounds = sentences(p.grant)
+	if err := s.put(ctx, f, s.decided(f, p.grant)); err != nil {
+		return View{}, err
+	}
+	s.start(id)
+	return s.view(f), nil
+}
+
+// offer writes and signs what the partner will see.
+func (s *Service) offer(r Request, p prepared, own contribution, parties round.Parties) (*round.Machine, round.ID, error) {
+	id, now := round.NewID(), time.Now()
+	span := r.Expires
+	if span <= 0 {
+		span = defaultExpiry
+	}
+	rules := s.o.Rules().Digest()
+	machine, err := round.Propose(round.Offer{
+		Version: round.Version, Round: id[:], Roster: parties.Roster[:], From: s.o.Self, To: parties.Peer,
+		Created: now.UnixMilli(), Expires: now.Add(min(span, maxExpiry)).UnixMilli(),
+		Kind: string(p.ask.kind), Normaliser: p.ask.kind.Version(), Purpose: p.ask.purpose, Basis: p.list.Basis,
+		Asked: terms.Widest(p.ask.us, p.ask.them), Granted: p.grant.Terms, Rules: rules[:],
+		Class: uint32(own.class), Commitment: own.commitment[:], Suites: own.public,
+	}, parties)
+	return machine, id, err
+}
+
+// denied notes in the local chain that the own rules refused, and says why.
+func (s *Service) denied(ctx context.Context, p prepared) error {
+	err := s.o.Store.Update(ctx, func(tx *store.Tx) error { return noteDecision(tx, round.ID{}, p.ask, p.grant) })
+	if err != nil {
+		return err
+	}
+	return &DeniedError{Grounds: sentences(p.grant)}
+}
+
+// DeniedError says which of the own rules did not allow a round. It is for own eyes.
+type DeniedError struct{ Grounds []string }
+
+func (e *DeniedError) Error() string {
+	if len(e.Grounds) == 0 {
+		return ErrDenied.Error() + ": no rule allows it"
+	}
+	return fmt.Sprintf("%v: %s", ErrDenied, e.Grounds[0])
+}
+
+// Unwrap makes errors.Is find ErrDenied.
+func (e *DeniedError) Unwrap() error { return ErrDenied }
+
+// decision is the body of a Decision entry in the local chain. It names rules, not
+// records.
+type decision struct {
+	_struct  bool   `codec:",toarray"` //nolint:unused // read by the codec through reflection
+	Round    []byte // empty if there was none
+	Partner  string
+	Proposer bool
+	Kind     string
+	Purpose  string
+	Asked    terms.Terms
+	Granted  terms.Terms
+	Grounds  []string
+}
+
+func noteDecision(tx *store.Tx, id round.ID, a ask, g policy.Grant) error {
+	d := decision{
+		Partner: a.partner.ID, Proposer: a.proposer, Kind: string(a.kind), Purpose: a.purpose,
+		Asked: terms.Widest(a.us, a.them), Granted: g.Terms, Grounds: sentences(g),
+	}
+	if id != (round.ID{}) {
+		d.Round = id[:]
+	}
+	body, err := entry.Body(d)
+	if err != nil {
+		return err
+	}
+	return tx.Append(entry.Local, entry.Decision, body, time.Now())
+}
+
+func (s *Service) decided(f *file, g policy.Grant) func(*store.Tx) error {
+	o := f.machine.Offer()
+	a := ask{proposer: f.machine.Proposer(), kind: indicator.Kind(o.Kind), purpose: o.Purpose, us: o.Asked.Proposer, them: o.Asked.Responder}
+	a.partner.ID = f.Partner
+	return func(tx *store.Tx) error { return noteDecision(tx, f.id, a, g) }
+}
+
+// contribution is one side's frozen part of a round.
+type contribution struct {
+	snapshot   int64
+	items      int64
+	excluded   map[string]int
+	class      int
+	commitment [32]byte
+	sealed     []byte // encoded secrets
+	public     []round.SuiteKey
+}
+
+// freeze takes the snapshot that the round will use whatever happens to the lists,
+// draws the round's secrets and commits to the snapshot.
+func (s *Service) freeze(ctx context.Context, lists []store.List, a ask) (contribution, error) {
+	spec := store.SnapshotSpec{Kind: a.kind, Partner: a.partner.ID, Now: time.Now()}
+	for _, l := range lists {
+		spec.Lists = append(spec.Lists, l.ID)
+	}
+	snapshot, err := s.o.Store.TakeSnapshot(ctx, spec)
+	if err != nil {
+		return contribution{}, err
+	}
+	c := contribution{snapshot: snapshot.ID, items: snapshot.Items, excluded: snapshot.Excluded, class: wire.SizeClass(int(snapshot.Items))}
+	if c.items == 0 {
+		return c, ErrNothing
+	}
+	root, err := round.Root(set{ctx: ctx, store: s.o.Store, snapshot: snapshot.ID}.All())
+	if err != nil {
+		return c, err
+	}
+	x := secrets{Nonce: make([]byte, 32)}
+	rand.Read(x.Nonce)
+	c.commitment = round.Commit(x.Nonce, root)
+	for _, name := range []string{Suite, round.CountSuite} {
+		suite, err := exact.Lookup(name)
+		if err != nil {
+			return c, err
+		}
+		secret, public, err := suite.NewSecret()
+		if err != nil {
+			return c, err
+		}
+		x.Suites = append(x.Suites, suiteSecret{Name: name, Secret: secret})
+		c.public = append(c.public, round.SuiteKey{Name: name, Public: public})
+	}
+	c.sealed, err = wire.Marshal(x)
+	return c, err
+}

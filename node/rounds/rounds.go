@@ -1,0 +1,247 @@
+// Package rounds runs match rounds for a node: it asks the rules, makes the
+// agreement, carries the messages, runs the suites, keeps the hits and closes with
+// a receipt.
+//
+// Everything that follows from a message is stored before the message that follows
+// from it is sent, so a process that dies at any step finds its rounds again: those
+// it proposed go on by themselves, those it answered go on when the proposer comes
+// back, and what cannot go on is plainly failed. A round's secrets serve one
+// agreement and are destroyed with the round. The package promises nothing about
+// the matching itself (see protocol/exact) and shows each hit only beside the own
+// record.
+package rounds
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"entente/crypto/sign"
+	"entente/node/federation"
+	"entente/node/store"
+	"entente/policy"
+	"entente/protocol/round"
+	"entente/protocol/wire"
+)
+
+// Spans with their reasons.
+const (
+	defaultExpiry = 24 * time.Hour      // a person on the other side may be asleep
+	maxExpiry     = 30 * 24 * time.Hour // the protocol's limit
+	pollFirst     = 500 * time.Millisecond
+	pollLast      = 15 * time.Second // a waiting partner is asked this often at most
+)
+
+// Stream is one authenticated stream to a member. Reset tells the peer that
+// something is wrong; Close that all is said.
+type Stream interface {
+	io.ReadWriteCloser
+	Member() string
+	CloseWrite() error
+	Reset()
+}
+
+// Options wires a Service. All fields but Log are required.
+type Options struct {
+	Self       string
+	Key        *sign.PrivateKey
+	Store      *store.Store
+	Federation func() *federation.Federation // nil before one is joined
+	Rules      func() *policy.Bundle
+	Open       func(ctx context.Context, member string) (Stream, error)
+	Audit      func(ctx context.Context) error // brings the audit folder up to date
+	Limit      int                             // rounds at once
+	Log        *slog.Logger
+}
+
+// Service runs the rounds of one node. It is safe for concurrent use.
+type Service struct {
+	o Options
+
+	// changed is closed and replaced whenever a round changes; mu guards it and
+	// everything below.
+	mu       sync.Mutex
+	changed  chan struct{}
+	running  context.Context // of Run; nil while the node does not serve
+	talks    map[round.ID]*conversation
+	progress map[round.ID]progress
+	workers  sync.WaitGroup
+}
+
+// conversation is the one stream on which a round talks at a time.
+type conversation struct {
+	cancel context.CancelFunc
+	ended  chan struct{}
+}
+
+type progress struct{ done, total int64 }
+
+// Errors on which a caller branches.
+var (
+	ErrUnknownRound   = errors.New("there is no such round")
+	ErrUnknownPartner = errors.New("the partner is not in the roster")
+	ErrNotServing     = errors.New("the daemon is not running; start it with: entente serve")
+	ErrDenied         = errors.New("the own rules do not allow this round")
+	ErrNothing        = errors.New("no record of this list may take part")
+	ErrState          = errors.New("the round is not in a state for this")
+)
+
+// New makes a Service. Nothing runs before Run.
+func New(o Options) *Service {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Service{o: o, changed: make(chan struct{}), talks: map[round.ID]*conversation{}, progress: map[round.ID]progress{}}
+}
+
+// Run takes up the rounds that were left and drives own proposals until the
+// context ends; then it waits for every conversation to end.
+func (s *Service) Run(ctx context.Context) error {
+	s.mu.Lock()
+	s.running = ctx
+	s.mu.Unlock()
+	defer s.workers.Wait()
+	defer func() {
+		s.mu.Lock()
+		s.running = nil
+		s.mu.Unlock()
+	}()
+	if err := s.takeUp(ctx); err != nil {
+		return fmt.Errorf("take up rounds: %w", err)
+	}
+	expiry := time.NewTicker(time.Minute)
+	defer expiry.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-expiry.C:
+			if err := s.expire(ctx); err != nil {
+				s.o.Log.Error("expire rounds", "error", err)
+			}
+		}
+	}
+}
+
+// takeUp starts a worker for every own proposal that is not over. A round that came
+// back from a backup has lost its secrets, which must never be used twice, and fails.
+func (s *Service) takeUp(ctx context.Context) error {
+	all, err := s.load(ctx)
+	if err != nil {
+		return err
+	}
+	for _, f := range all {
+		if f.Restored && !f.machine.State().Over() {
+			f.machine.End(round.Failed, wire.Internal)
+			f.Note = "the node was restored from a backup, which holds no secrets of rounds"
+			if err := s.put(ctx, f, s.ending(f)); err != nil {
+				return err
+			}
+		}
+		if f.machine.Proposer() && !f.machine.State().Over() {
+			s.start(f.id)
+		}
+	}
+	return nil
+}
+
+// start drives an own proposal in the background, if the node is serving.
+func (s *Service) start(id round.ID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running == nil {
+		return false
+	}
+	ctx := s.running
+	s.workers.Go(func() { s.drive(ctx, id) })
+	return true
+}
+
+// claim makes the caller's conversation the only one of a round: an older one,
+// left hanging by a dead link, is ended first. The returned function frees it.
+func (s *Service) claim(ctx context.Context, id round.ID) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	mine := &conversation{cancel: cancel, ended: make(chan struct{})}
+	s.mu.Lock()
+	old := s.talks[id]
+	s.talks[id] = mine
+	s.mu.Unlock()
+	if old != nil {
+		old.cancel()
+		<-old.ended
+	}
+	return ctx, func() {
+		cancel()
+		s.mu.Lock()
+		if s.talks[id] == mine {
+			delete(s.talks, id)
+		}
+		s.mu.Unlock()
+		close(mine.ended)
+	}
+}
+
+// interrupt ends a round's conversation, if there is one, and waits for its end.
+func (s *Service) interrupt(id round.ID) {
+	s.mu.Lock()
+	old := s.talks[id]
+	s.mu.Unlock()
+	if old != nil {
+		old.cancel()
+		<-old.ended
+	}
+}
+
+// busy reports whether the node has as many conversations as it may have.
+func (s *Service) busy() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.talks) > s.o.Limit
+}
+
+// notify wakes everyone who waits for a round to change.
+func (s *Service) notify() {
+	s.mu.Lock()
+	close(s.changed)
+	s.changed = make(chan struct{})
+	s.mu.Unlock()
+}
+
+func (s *Service) waiting() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed
+}
+
+// report keeps a round's progress for those who look at it.
+func (s *Service) report(id round.ID, done, total int64) {
+	s.mu.Lock()
+	s.progress[id] = progress{done, total}
+	s.mu.Unlock()
+}
+
+// partner finds a partner in the roster that this node has joined.
+func (s *Service) partner(id string) (*federation.Federation, federation.Partner, error) {
+	f := s.o.Federation()
+	if f == nil {
+		return nil, federation.Partner{}, fmt.Errorf("%w: %w", federation.ErrNotJoined, ErrUnknownPartner)
+	}
+	p, ok := f.Find(id)
+	if !ok {
+		return f, p, ErrUnknownPartner
+	}
+	return f, p, nil
+}
+
+// parties binds a machine to this node, a partner and the roster.
+func (s *Service) parties(partner string) (round.Parties, error) {
+	f, p, err := s.partner(partner)
+	if err != nil {
+		return round.Parties{}, err
+	}
+	return round.Parties{Self: s.o.Self, Peer: partner, Roster: f.Digest(), Key: s.o.Key, PeerKey: p.Key}, nil
+}

@@ -1,0 +1,247 @@
+package rounds
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"entente/node/federation"
+	"entente/node/store"
+	"entente/protocol/entry"
+	"entente/protocol/round"
+	"entente/protocol/wire"
+)
+
+// goodbye is how long a peer may take to read why it is turned away.
+const goodbye = 2 * time.Second
+
+// talk is one stream of one round, on either side.
+type talk struct {
+	s       *Service
+	stream  Stream
+	bytes   *counted
+	conn    *wire.Conn
+	file    *file
+	machine *round.Machine
+	before  round.Traffic // on earlier streams of the round
+}
+
+// counted counts the bytes of a stream, whoever reads and writes them.
+type counted struct {
+	io.ReadWriter
+	sent, received atomic.Uint64
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.ReadWriter.Read(p)
+	c.received.Add(uint64(max(n, 0)))
+	return n, err
+}
+
+func (c *counted) Write(p []byte) (int, error) {
+	n, err := c.ReadWriter.Write(p)
+	c.sent.Add(uint64(max(n, 0)))
+	return n, err
+}
+
+func newTalk(s *Service, stream Stream, f *file) *talk {
+	t := &talk{s: s, stream: stream, bytes: &counted{ReadWriter: stream}}
+	t.conn = wire.NewConn(t.bytes)
+	if f != nil {
+		t.use(f)
+	}
+	return t
+}
+
+func (t *talk) use(f *file) {
+	t.file, t.machine = f, f.machine
+	t.before = round.Traffic{Sent: f.Sent, Received: f.Received}
+}
+
+// traffic is what the round has cost so far on this side.
+func (t *talk) traffic() round.Traffic {
+	return round.Traffic{
+		Sent: t.before.Sent + t.bytes.sent.Load(), Received: t.before.Received + t.bytes.received.Load(),
+		Finished: time.Now().UnixMilli(),
+	}
+}
+
+func (t *talk) save(ctx context.Context, also func(*store.Tx) error) error {
+	sum := t.traffic()
+	t.file.Sent, t.file.Received, t.file.Note = sum.Sent, sum.Received, ""
+	return t.s.put(ctx, t.file, also)
+}
+
+// ownHello is this side's greeting at this moment.
+func (t *talk) ownHello() (round.Hello, [32]byte, error) {
+	f := t.s.o.Federation()
+	if f == nil {
+		return round.Hello{}, [32]byte{}, federation.ErrNotJoined
+	}
+	digest := f.Digest()
+	return round.Hello{Version: round.Version, Roster: digest[:], Clock: time.Now().UnixMilli()}, digest, nil
+}
+
+// hello greets and checks the greeting of the other side. Both send first: a
+// greeting is small enough for any stream to hold it.
+func (t *talk) hello() error {
+	own, digest, err := t.ownHello()
+	if err != nil {
+		return err
+	}
+	if err := round.Write(t.conn, round.Message{Kind: round.KindHello, Body: own}); err != nil {
+		return fmt.Errorf("greet partner: %w", err)
+	}
+	m, err := round.Read(t.conn)
+	if err != nil {
+		return err
+	}
+	theirs, ok := m.Body.(round.Hello)
+	if !ok {
+		return &wire.ProtocolError{Code: wire.Unexpected, Err: errors.New("a greeting was expected")}
+	}
+	return theirs.Check(digest, time.Now().UnixMilli())
+}
+
+// end closes the stream, or tells the peer by number why it is reset.
+func (t *talk) end(err error) {
+	code, tell := numberFor(err)
+	if !tell {
+		if err == nil {
+			err = t.stream.Close()
+		}
+		if err != nil {
+			t.stream.Reset()
+		}
+		return
+	}
+	timer := time.AfterFunc(goodbye, t.stream.Reset)
+	defer timer.Stop()
+	defer t.stream.Reset()
+	if t.conn.SendError(code) == nil && t.stream.CloseWrite() == nil {
+		_, _ = io.Copy(io.Discard, io.LimitReader(t.stream, 1<<20)) // until the peer has read it; what it still sends has no meaning
+	}
+}
+
+// numberFor chooses what the peer is told. An error of the link or one that the
+// peer itself reported needs no answer.
+func numberFor(err error) (wire.Code, bool) {
+	var broke *wire.ProtocolError
+	var over *round.OverError
+	var said *wire.PeerError
+	var link interface{ Timeout() bool }
+	switch {
+	case err == nil, errors.Is(err, errPending), errors.As(err, &said), errors.Is(err, context.Canceled):
+		return 0, false
+	case errors.As(err, &broke):
+		return broke.Code, true
+	case errors.As(err, &over):
+		return over.Code, true
+	case errors.As(err, &link), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, errLink):
+		return 0, false
+	}
+	return wire.Internal, true
+}
+
+// errLink marks errors of the stream itself.
+var errLink = errors.New("the connection was lost")
+
+// isEnd reports whether a stream ended in an orderly way.
+func isEnd(err error) bool { return errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) }
+
+// noteOf says in plain words what a round is waiting for or why it ended.
+func noteOf(err error) string {
+	var broke *wire.ProtocolError
+	var said *wire.PeerError
+	switch {
+	case err == nil:
+		return ""
+	case errors.Is(err, errPending):
+		return "a person at the partner has to approve the round"
+	case errors.As(err, &broke):
+		return "the partner broke the protocol: " + broke.Code.String()
+	case errors.As(err, &said):
+		return "the partner says: " + said.Code.String()
+	}
+	return "the connection failed; it is tried again: " + err.Error()
+}
+
+// members are the digests of both roster entries, in the order of the offer.
+func (t *talk) members() (round.Members, error) {
+	f, partner, err := t.s.partner(t.file.Partner)
+	if err != nil {
+		return round.Members{}, err
+	}
+	if t.machine.Proposer() {
+		return round.Members{Proposer: f.Own().Digest, Responder: partner.Digest}, nil
+	}
+	return round.Members{Proposer: partner.Digest, Responder: f.Own().Digest}, nil
+}
+
+// Labels of what a round seals into the submitted chain.
+const (
+	labelAgreement   = "entente/round-agreement/1"
+	labelCertificate = "entente/round-certificate/1"
+)
+
+// agreed stores an agreement that both sides have signed: the use of the quotas,
+// and its sealed digest in the submitted chain, in one step with the state.
+func (t *talk) agreed(ctx context.Context) error {
+	agreement := t.machine.Agreement()
+	opening, err := entry.Seal(labelAgreement, agreement[:])
+	if err != nil {
+		return err
+	}
+	if t.file.details.Agreement, err = opening.Marshal(); err != nil {
+		return err
+	}
+	return t.save(ctx, func(tx *store.Tx) error {
+		if err := t.s.charge(tx, t.file); err != nil {
+			return err
+		}
+		return submit(tx, opening)
+	})
+}
+
+// submit publishes a sealed digest.
+func submit(tx *store.Tx, o entry.Opening) error {
+	body, err := o.Entry()
+	if err != nil {
+		return err
+	}
+	return tx.Append(entry.Submitted, entry.SealedDigest, body, time.Now())
+}
+
+// closed stores the receipt of both sides, seals its digest, and destroys what
+// served the round.
+func (t *talk) closed(ctx context.Context) error {
+	certificate, err := t.machine.Certificate()
+	if err != nil {
+		return err
+	}
+	digest := round.CertificateDigest(certificate)
+	opening, err := entry.Seal(labelCertificate, digest[:])
+	if err != nil {
+		return err
+	}
+	if t.file.details.Receipt, err = opening.Marshal(); err != nil {
+		return err
+	}
+	ending := t.s.ending(t.file)
+	err = t.save(ctx, func(tx *store.Tx) error {
+		if err := submit(tx, opening); err != nil {
+			return err
+		}
+		return ending(tx)
+	})
+	if err != nil {
+		return err
+	}
+	if err := t.s.o.Audit(ctx); err != nil {
+		t.s.o.Log.Error("bring the audit folder up to date", "error", err)
+	}
+	return nil
+}

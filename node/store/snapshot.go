@@ -1,0 +1,245 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"entente/crypto/seal"
+	"entente/protocol/indicator"
+)
+
+// segmentItems is how many items one sealed segment of a snapshot holds: opening one
+// takes about 100 KiB.
+const segmentItems = 4096
+
+// Reasons for which records of the chosen lists take no part in a snapshot.
+const (
+	ExcludedExpired   = "expired"    // past its expiry
+	ExcludedShielded  = "shielded"   // minor, protected, victim or witness, on any list
+	ExcludedNeverWith = "never_with" // never with this partner, on any list
+	ExcludedHeld      = "held"       // waits for the protection desk, on any list
+)
+
+// SnapshotSpec says what a snapshot is to hold.
+type SnapshotSpec struct {
+	Lists   []int64 // all of Kind
+	Kind    indicator.Kind
+	Partner string // whose never-with records stay out
+	Now     time.Time
+}
+
+// Snapshot describes an immutable, ordered set of elements. It stays as it is
+// whatever happens to the lists.
+type Snapshot struct {
+	ID       int64 // 0 if it was only planned
+	Kind     indicator.Kind
+	Items    int64
+	Excluded map[string]int // records by reason; each counts under its first reason
+}
+
+// SnapshotItem is one element and the record it comes from. It prints nothing of itself.
+type SnapshotItem struct {
+	Indicator int64 // the oldest record with this element
+	Element   []byte
+}
+
+// Format prints a placeholder, whatever the verb.
+func (i SnapshotItem) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("[item]")) }
+
+// PlanSnapshot tells what TakeSnapshot would hold and leave out, and stores nothing.
+func (s *Store) PlanSnapshot(ctx context.Context, spec SnapshotSpec) (Snapshot, error) {
+	c, err := s.collect(ctx, spec)
+	if err != nil {
+		return Snapshot{}, fmt.Errorf("plan snapshot: %w", err)
+	}
+	return Snapshot{Kind: spec.Kind, Items: int64(len(c.items)), Excluded: c.excluded}, nil
+}
+
+// TakeSnapshot joins lists into one ordered set without duplicates, and stores it
+// in sealed segments. What is in no condition to be matched in bulk stays out and
+// is counted by reason.
+func (s *Store) TakeSnapshot(ctx context.Context, spec SnapshotSpec) (Snapshot, error) {
+	c, err := s.collect(ctx, spec)
+	if err != nil {
+		return Snapshot{}, fmt.Errorf("take snapshot: %w", err)
+	}
+	out := Snapshot{Kind: spec.Kind, Items: int64(len(c.items)), Excluded: c.excluded}
+	err = s.Update(ctx, func(tx *Tx) error {
+		if out.ID, err = tx.putSnapshot(spec, out.Items); err != nil {
+			return err
+		}
+		key, err := tx.snapshotKey(out.ID)
+		if err != nil {
+			return err
+		}
+		number := int64(0)
+		for part := range slices.Chunk(c.items, segmentItems) {
+			sealed := key.Seal(c.encode(part), place("segments", "sealed", segmentRow(out.ID, number)))
+			_, err := tx.exec("INSERT INTO segments (snapshot, number, sealed) VALUES (?, ?, ?)", out.ID, number, sealed)
+			if err != nil {
+				return err
+			}
+			number++
+		}
+		return nil
+	})
+	if err != nil {
+		return Snapshot{}, fmt.Errorf("take snapshot: %w", err)
+	}
+	return out, nil
+}
+
+// collection is a snapshot in the making. Elements lie in one piece of memory, since
+// a slice for each would take twice the space.
+type collection struct {
+	bytes    []byte
+	items    []place32
+	excluded map[string]int
+}
+
+// place32 is where one element lies, and the record it comes from.
+type place32 struct {
+	at        uint64
+	length    uint16
+	indicator int64
+}
+
+func (c *collection) element(p place32) []byte { return c.bytes[p.at : p.at+uint64(p.length)] }
+
+// collect reads the eligible records of one committed state.
+func (s *Store) collect(ctx context.Context, spec SnapshotSpec) (*collection, error) {
+	c := &collection{excluded: make(map[string]int)}
+	lists := slices.Compact(slices.Sorted(slices.Values(spec.Lists)))
+	err := s.View(ctx, func(tx *Tx) error {
+		never, err := tx.neverWith(spec.Kind, spec.Partner)
+		if err != nil {
+			return err
+		}
+		for _, id := range lists {
+			l, err := tx.List(id)
+			if err != nil {
+				return err
+			}
+			if l.Kind != spec.Kind {
+				return errors.New("the lists are not all of one kind")
+			}
+			if err := c.addList(tx, l, spec.Now, never); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.order()
+	return c, nil
+}
+
+// addList adds one list's eligible records.
+func (c *collection) addList(tx *Tx, l List, now time.Time, never map[[lookupSize]byte]bool) error {
+	key, err := tx.listKey(l.ID)
+	if err != nil {
+		return err
+	}
+	query := `SELECT r.id, r.lookup, r.sealed,
+		EXISTS (SELECT 1 FROM records o WHERE o.lookup = r.lookup AND o.shielded = 1
+			AND o.import NOT IN (SELECT id FROM imports WHERE open = 1)),
+		EXISTS (SELECT 1 FROM held h WHERE h.lookup = r.lookup
+			AND h.import NOT IN (SELECT id FROM imports WHERE open = 1))
+		FROM records r WHERE r.list = ? AND r.import NOT IN (SELECT id FROM imports WHERE open = 1)`
+	return tx.rows(query, []any{l.ID}, func(scan func(...any) error) error {
+		var id int64
+		var lookup, sealed rawBytes
+		var shielded, held bool
+		if err := scan(&id, &lookup, &sealed, &shielded, &held); err != nil {
+			return err
+		}
+		b, err := unseal(key, sealed, "records", "sealed", number(id))
+		if err != nil {
+			return err
+		}
+		rec, err := decodeHead(b)
+		if err != nil {
+			return err
+		}
+		switch e := rec.handling.Expires; {
+		case shielded:
+			c.excluded[ExcludedShielded]++
+		case held:
+			c.excluded[ExcludedHeld]++
+		case never[[lookupSize]byte(lookup)]:
+			c.excluded[ExcludedNeverWith]++
+		case !e.IsZero() && !now.Before(e):
+			c.excluded[ExcludedExpired]++
+		default:
+			c.items = append(c.items, place32{at: uint64(len(c.bytes)), length: uint16(len(rec.element)), indicator: id})
+			c.bytes = append(c.bytes, rec.element...)
+		}
+		return nil
+	})
+}
+
+// order sorts by element and keeps the oldest record of each.
+func (c *collection) order() {
+	slices.SortFunc(c.items, func(a, b place32) int {
+		return cmp.Or(bytes.Compare(c.element(a), c.element(b)), cmp.Compare(a.indicator, b.indicator))
+	})
+	c.items = slices.CompactFunc(c.items, func(a, b place32) bool { return bytes.Equal(c.element(a), c.element(b)) })
+}
+
+// encode writes a segment: for each item its record and its length-prefixed element.
+func (c *collection) encode(part []place32) []byte {
+	var b []byte
+	for _, p := range part {
+		b = binary.AppendUvarint(b, uint64(p.indicator))
+		b = appendText(b, c.element(p))
+	}
+	return b
+}
+
+// neverWith finds the values that some list says must never be matched with a partner.
+func (t *Tx) neverWith(kind indicator.Kind, partner string) (map[[lookupSize]byte]bool, error) {
+	out := make(map[[lookupSize]byte]bool)
+	keys := make(map[int64]seal.Key)
+	err := t.rows(`SELECT r.id, r.list, r.lookup, r.sealed FROM records r JOIN lists l ON l.id = r.list
+		WHERE r.never_with = 1 AND l.kind = ? AND r.import NOT IN (SELECT id FROM imports WHERE open = 1)`,
+		[]any{string(kind)}, func(scan func(...any) error) error {
+			var id, list int64
+			var lookup, sealed rawBytes
+			if err := scan(&id, &list, &lookup, &sealed); err != nil {
+				return err
+			}
+			key, ok := keys[list]
+			if !ok {
+				var err error
+				if key, err = t.listKey(list); err != nil {
+					return err
+				}
+				keys[list] = key
+			}
+			b, err := unseal(key, sealed, "records", "sealed", number(id))
+			if err != nil {
+				return err
+			}
+			rec, err := decodeHead(b)
+			if err != nil {
+				return err
+			}
+			if slices.ContainsFunc(rec.handling.NeverWith, func(m string) bool { return strings.EqualFold(m, partner) }) {
+				out[[lookupSize]byte(lookup)] = true
+			}
+			return nil
+		})
+	if err != nil {
+		return nil, fmt.Errorf("look for never-with records: %w", err)
+	}
+	return out, nil
+}

@@ -1,0 +1,99 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+)
+
+// Tx is one transaction. It is valid only inside the function it was given to,
+// and must not be used from two goroutines at once.
+type Tx struct {
+	ctx   context.Context
+	store *Store
+	tx    *sql.Tx
+
+	appended bool // an entry was added to a chain: the high-water file must follow
+	erased   bool // something was deleted that must leave the log file too
+}
+
+// View runs f on the last committed state. f must not keep the Tx.
+func (s *Store) View(ctx context.Context, f func(*Tx) error) error {
+	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return fmt.Errorf("begin reading: %w", named(err))
+	}
+	defer func() { _ = tx.Rollback() }() // nothing was written: it cannot lose anything
+	return f(&Tx{ctx: ctx, store: s, tx: tx})
+}
+
+// Update runs f and makes all that it did durable at once; if f or the commit
+// fails, nothing of it happened. Inside f no other Update may be called: it would
+// wait for the outer one for ever.
+func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
+	tx, err := s.write.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin writing: %w", named(err))
+	}
+	t := &Tx{ctx: ctx, store: s, tx: tx}
+	if err := f(t); err != nil {
+		if back := tx.Rollback(); back != nil && !errors.Is(back, sql.ErrTxDone) {
+			return errors.Join(err, fmt.Errorf("roll back: %w", back))
+		}
+		return err
+	}
+	s.step("before commit")
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", named(err))
+	}
+	s.step("after commit")
+	if t.appended {
+		s.advanceHeads(context.WithoutCancel(ctx))
+		s.step("after heads")
+	}
+	if t.erased {
+		s.forget(context.WithoutCancel(ctx))
+	}
+	return nil
+}
+
+// forget empties the log file, which still holds the overwritten pages of what
+// was deleted. A reader may prevent it; then the next deletion or Close does it.
+func (s *Store) forget(ctx context.Context) {
+	var busy, frames, done int
+	_ = s.write.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &done)
+}
+
+// exec runs one statement and names what fails.
+func (t *Tx) exec(query string, args ...any) (int64, error) {
+	r, err := t.tx.ExecContext(t.ctx, query, args...)
+	if err != nil {
+		return 0, named(err)
+	}
+	n, err := r.RowsAffected()
+	return n, named(err)
+}
+
+// row reads one row; no row is ErrNotFound.
+func (t *Tx) row(query string, args []any, into ...any) error {
+	err := t.tx.QueryRowContext(t.ctx, query, args...).Scan(into...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return ErrNotFound
+	}
+	return named(err)
+}
+
+// rows calls f for each row, with a function that scans it.
+func (t *Tx) rows(query string, args []any, f func(scan func(...any) error) error) error {
+	r, err := t.tx.QueryContext(t.ctx, query, args...)
+	if err != nil {
+		return named(err)
+	}
+	for r.Next() {
+		if err := f(r.Scan); err != nil {
+			return errors.Join(named(err), r.Close())
+		}
+	}
+	return named(r.Err())
+}

@@ -1,0 +1,111 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
+	"github.com/libp2p/go-libp2p/core/protocol"
+	"github.com/multiformats/go-multistream"
+)
+
+// Open opens a stream with a member for one protocol, dialling if necessary. It
+// returns only after the first answer, so a stream that it returns has been
+// admitted by the partner. ctx bounds the whole life of the stream: when it ends,
+// the stream is reset. Errors are one of ErrUnknownMember, ErrUnreachable,
+// ErrRefused, ErrKeyExchange, ErrNotOffered, ErrBusy, ErrInterrupted, ErrClosed or
+// the context's.
+func (t *Transport) Open(ctx context.Context, member, protocolID string) (*Stream, error) {
+	p, ok := t.members.Load().byID[member]
+	if !ok {
+		return nil, fmt.Errorf("open %s with %s: %w", protocolID, member, ErrUnknownMember)
+	}
+	raw, err := t.negotiated(ctx, p, protocol.ID(protocolID))
+	if err != nil && ctx.Err() != nil {
+		return nil, fmt.Errorf("open %s with %s: %w", protocolID, member, context.Cause(ctx))
+	}
+	t.problem(p, err)
+	if err != nil {
+		return nil, fmt.Errorf("open %s with %s: %w", protocolID, member, err)
+	}
+	s, err := t.newStream(ctx, nil, raw, p, member)
+	if err != nil {
+		return nil, fmt.Errorf("open %s with %s: %w", protocolID, member, err)
+	}
+	return s, nil
+}
+
+// negotiated returns a raw stream on which the partner has confirmed the protocol.
+// A connection from before may have died unnoticed (the partner restarted): then a
+// new one is tried once.
+func (t *Transport) negotiated(ctx context.Context, p peer.ID, id protocol.ID) (network.Stream, error) {
+	for {
+		before := t.swarm.ConnsToPeer(p)
+		c, err := t.swarm.DialPeer(dialContext(ctx), p)
+		if err != nil {
+			return nil, t.unadmitted(p, dialFailure(err))
+		}
+		raw, err := t.negotiate(ctx, c, id)
+		if err == nil {
+			return raw, nil
+		}
+		if slices.Contains(before, c) && c.IsClosed() && ctx.Err() == nil {
+			_ = c.Close()
+			continue
+		}
+		return nil, t.unadmitted(p, answerFailure(err))
+	}
+}
+
+// unadmitted replaces an error that came only from removing the member meanwhile.
+func (t *Transport) unadmitted(p peer.ID, err error) error {
+	if errors.Is(err, ErrClosed) || t.base.Err() != nil {
+		return ErrClosed
+	}
+	if !t.admits(p) {
+		return ErrUnknownMember
+	}
+	return err
+}
+
+// dialContext leaves retries and their pace to the caller: the swarm's own pauses
+// after failures do not apply to direct dials.
+func dialContext(ctx context.Context) context.Context {
+	return network.WithDialPeerTimeout(network.WithForceDirectDial(ctx, "federation"), 2*dialTimeout)
+}
+
+// negotiate opens a stream on c and waits for the partner to confirm the protocol.
+func (t *Transport) negotiate(ctx context.Context, c network.Conn, id protocol.ID) (network.Stream, error) {
+	ctx, cancel := context.WithTimeout(ctx, t.o.IdleTimeout)
+	defer cancel()
+	raw, err := c.NewStream(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := raw.SetProtocol(id); err != nil {
+		_ = raw.Reset()
+		return nil, err
+	}
+	finished := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(finished)
+		_ = raw.Reset()
+	})
+	_ = raw.SetDeadline(time.Now().Add(t.o.IdleTimeout))
+	err = multistream.SelectProtoOrFail(id, raw)
+	if !stop() {
+		<-finished
+		if err == nil {
+			err = context.Cause(ctx)
+		}
+	}
+	if err != nil {
+		_ = raw.Reset()
+		return nil, err
+	}
+	return raw, nil
+}

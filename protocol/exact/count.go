@@ -1,0 +1,270 @@
+package exact
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+
+	"entente/crypto/oprf"
+)
+
+// countSuite is the suite "count": masked points that the sender shuffles.
+type countSuite struct{ suite }
+
+// countReceiver is the part of the side that learns the count.
+type countReceiver struct {
+	*side
+	link     *link
+	slots    []uint32 // value of each slot
+	padding  []byte   // seed
+	mask     oprf.Scalar
+	tags     tagReceiver
+	answered chan arrival // from the reader; closed when no more come
+	own      []byte       // tags of the own list in the peer's order
+}
+
+// Receive counts the own items that the peer has, with noise as agreed.
+func (c countSuite) Receive(ctx context.Context, rw io.ReadWriter, s Session, set Set, j Journal, p Progress) (Result, error) {
+	d, err := openSide(ctx, c.suite, receiver, s, set, j)
+	if err != nil {
+		return Result{}, fmt.Errorf("receive: %w", err)
+	}
+	r := &countReceiver{side: d, answered: make(chan arrival, 1)}
+	durable, err := r.restore(ctx)
+	if err != nil {
+		return Result{}, fmt.Errorf("receive: %w", err)
+	}
+	r.link = d.link(rw, durable, p)
+	r.link.accept[answers] = r.takeAnswer
+	r.link.accept[tags] = func(ctx context.Context, index int, content []byte) error {
+		if err := r.tags.take(content); err != nil {
+			return err
+		}
+		return d.keep(ctx, r.link, tags, index, content)
+	}
+	var result Result
+	err = r.link.run(ctx, func() { close(r.answered) }, r.ask,
+		func(context.Context) error { return r.unmask(ctx) },
+		func(inner context.Context) (err error) {
+			result.Count, err = r.conclude(inner)
+			return err
+		})
+	return d.finish(ctx, r.link, result, err)
+}
+
+func (r *countReceiver) restore(ctx context.Context) (durable [flowCount]int, err error) {
+	if r.slots, err = r.side.slots(); err != nil {
+		return durable, err
+	}
+	if r.padding, err = r.root.seed(padLabel); err != nil {
+		return durable, err
+	}
+	seed, err := r.root.seed(maskLabel)
+	if err != nil {
+		return durable, err
+	}
+	// The root binds the list: under one mask two lists would show what they share.
+	if r.mask, err = oprf.DeriveScalar(seed, 0); err != nil {
+		return durable, err
+	}
+	r.own = make([]byte, 0, len(r.slots)*TagSize)
+	f := r.plan[answers]
+	durable[answers], err = r.diary.read(ctx, f.name, exactly(func(i int) int { return f.count(i) * TagSize },
+		func(_ int, data []byte) error {
+			r.own = append(r.own, data...)
+			return nil
+		}))
+	if err != nil {
+		return durable, err
+	}
+	durable[tags], err = r.tags.restore(ctx, r.side)
+	return durable, err
+}
+
+// ask masks and sends the points that the peer lacks.
+func (r *countReceiver) ask(ctx context.Context) error {
+	next, _ := r.link.at(questions)
+	return inOrder(ctx, numbers(next, r.plan[questions].chunks()), func(index int) ([]byte, error) {
+		return r.mask.MaskInputs(r.slotInputs(r.slots, r.padding, index))
+	}, func(points []byte) error {
+		err := r.link.send(ctx, questions, next, points)
+		next++
+		return err
+	})
+}
+
+// takeAnswer queues a chunk of answers, which an honest peer has only when it has all
+// questions: it shuffles them as a whole.
+func (r *countReceiver) takeAnswer(_ context.Context, index int, content []byte) error {
+	if _, sent := r.link.at(questions); sent != r.plan[questions].chunks() {
+		return malformed("answer %d before all questions were sent", index)
+	}
+	return r.link.queue(r.answered, index, content)
+}
+
+// unmask takes the own mask off the answers and keeps their tags, also of those that came
+// before the stream failed.
+func (r *countReceiver) unmask(ctx context.Context) error {
+	return inOrder(ctx, arrivals(r.answered), func(a arrival) ([]byte, error) {
+		points, err := r.mask.Unmask(a.content)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", r.plan[answers].describe(a.index), blame(err))
+		}
+		return appendPointTags(make([]byte, 0, len(points)/elementSize*TagSize), points), nil
+	}, func(own []byte) error {
+		index := len(r.own) / (r.plan[answers].chunk * TagSize)
+		r.own = append(r.own, own...)
+		return r.keep(ctx, r.link, answers, index, own)
+	})
+}
+
+// conclude counts the own tags on the peer's list, and takes the noise's shift off.
+func (r *countReceiver) conclude(ctx context.Context) (int, error) {
+	for _, id := range r.role.incoming() {
+		if err := r.link.wait(ctx, id); err != nil {
+			return 0, err
+		}
+	}
+	own := column{r.own, TagSize, 0, TagSize}
+	order := own.sorted(nil)
+	for i := 1; i < len(order); i++ {
+		if bytes.Equal(own.at(order[i-1]), own.at(order[i])) {
+			return 0, malformed("the same answer twice")
+		}
+	}
+	count := -r.noise.Shift()
+	_, err := r.join(ctx, own, order, func(uint32) { count++ })
+	return max(count, 0), err
+}
+
+// countSender is the part of the side that learns nothing.
+type countSender struct {
+	*side
+	link   *link
+	key    oprf.Scalar
+	own    ownList
+	points []byte // the questions, as they came
+}
+
+// Send lets the peer count, and learns nothing.
+func (c countSuite) Send(ctx context.Context, rw io.ReadWriter, s Session, set Set, j Journal, p Progress) (Result, error) {
+	d, err := openSide(ctx, c.suite, sender, s, set, j)
+	if err != nil {
+		return Result{}, fmt.Errorf("send: %w", err)
+	}
+	o := &countSender{side: d, key: d.key.Scalar()}
+	durable, err := o.restore(ctx)
+	if err != nil {
+		return Result{}, fmt.Errorf("send: %w", err)
+	}
+	o.link = d.link(rw, durable, p)
+	o.link.begin = o.vet
+	o.link.accept[questions] = func(ctx context.Context, index int, content []byte) error {
+		o.points = append(o.points, content...)
+		return d.keep(ctx, o.link, questions, index, content)
+	}
+	err = o.link.run(ctx, func() {}, o.answer, o.tell)
+	return d.finish(ctx, o.link, Result{}, err)
+}
+
+func (o *countSender) restore(ctx context.Context) (durable [flowCount]int, err error) {
+	dummies, err := o.drawNoise(ctx)
+	if err != nil {
+		return durable, err
+	}
+	o.own = ownList{side: o.side, size: TagSize, n: o.items.len() + dummies}
+	f := o.plan[questions]
+	o.points = make([]byte, 0, f.items*f.size)
+	durable[questions], err = o.diary.read(ctx, f.name, exactly(f.bytes, func(_ int, data []byte) error {
+		o.points = append(o.points, data...)
+		return nil
+	}))
+	if err != nil {
+		return durable, err
+	}
+	return durable, o.own.restore(ctx)
+}
+
+// drawNoise returns how many dummies the list holds: drawn once, and durable before
+// anything depends on it. A second draw would let the peer average the noise away.
+func (o *countSender) drawNoise(ctx context.Context) (int, error) {
+	if o.noise.Max() == 0 {
+		return 0, nil
+	}
+	dummies := -1
+	_, err := o.diary.read(ctx, noiseRecord, exactly(func(int) int { return 4 }, func(_ int, data []byte) error {
+		dummies = int(binary.BigEndian.Uint32(data))
+		return nil
+	}))
+	if err != nil {
+		return 0, err
+	}
+	if dummies > o.noise.Max() {
+		return 0, fmt.Errorf("read journal: noise of %d, at most %d", dummies, o.noise.Max())
+	}
+	if dummies >= 0 {
+		return dummies, nil
+	}
+	if dummies, err = o.noise.Sample(); err != nil {
+		return 0, fmt.Errorf("noise of the count: %w", err)
+	}
+	return dummies, o.diary.put(ctx, noiseRecord, 0, binary.BigEndian.AppendUint32(nil, uint32(dummies)))
+}
+
+// vet knows that answers go out only when all questions are here.
+func (o *countSender) vet(_ context.Context, have [flowCount]int) error {
+	if have[answers] > 0 && have[questions] != o.plan[questions].chunks() {
+		return lost("the peer has %d answers, this side %d questions", have[answers], have[questions])
+	}
+	return nil
+}
+
+// answer masks all questions and sends them in a secret order of its own, so that the peer
+// cannot tell which of its items hit.
+func (o *countSender) answer(ctx context.Context) error {
+	if err := o.link.wait(ctx, questions); err != nil {
+		return err
+	}
+	points := column{o.points, elementSize, 0, elementSize}
+	sorted := points.sorted(nil)
+	for i := 1; i < len(sorted); i++ {
+		if bytes.Equal(points.at(sorted[i-1]), points.at(sorted[i])) {
+			return malformed("the same question twice")
+		}
+	}
+	order, err := o.root.order(shuffleLabel, points.len())
+	if err != nil {
+		return err
+	}
+	f := o.plan[answers]
+	next, _ := o.link.at(answers)
+	return inOrder(ctx, numbers(next, f.chunks()), func(index int) ([]byte, error) {
+		chunk := make([]byte, 0, f.bytes(index))
+		for _, from := range order[index*f.chunk : index*f.chunk+f.count(index)] {
+			chunk = append(chunk, points.at(from)...)
+		}
+		masked, err := o.key.Mask(chunk)
+		return masked, blame(err)
+	}, func(masked []byte) error {
+		err := o.link.send(ctx, answers, next, masked)
+		next++
+		return err
+	})
+}
+
+// tell sends the own list.
+func (o *countSender) tell(ctx context.Context) error {
+	err := o.own.compute(ctx, func(inputs [][]byte) ([]byte, error) {
+		points, err := o.key.MaskInputs(inputs)
+		if err != nil {
+			return nil, err
+		}
+		return appendPointTags(make([]byte, 0, len(inputs)*TagSize), points), nil
+	})
+	if err != nil {
+		return err
+	}
+	return o.own.sendTags(ctx, o.link)
+}

@@ -1,0 +1,191 @@
+package exact
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+)
+
+// oprfSender is the sender's part.
+type oprfSender struct {
+	*side
+	link  *link
+	own   ownList
+	old   []arrival    // questions of the journal of which the peer lacks the answers
+	asked chan arrival // questions from the reader; closed after the last
+}
+
+// Send lets the peer find which of its items this side has and, if the run is mutual, finds
+// the same.
+func (s oprfSuite) Send(ctx context.Context, rw io.ReadWriter, agreed Session, set Set, j Journal, p Progress) (Result, error) {
+	d, err := openSide(ctx, s.suite, sender, agreed, set, j)
+	if err != nil {
+		return Result{}, fmt.Errorf("send: %w", err)
+	}
+	o := &oprfSender{side: d, asked: make(chan arrival, 1),
+		own: ownList{side: d, size: entrySize, n: d.items.len()}}
+	durable, err := o.restore(ctx)
+	if err != nil {
+		return Result{}, fmt.Errorf("send: %w", err)
+	}
+	o.link = d.link(rw, durable, p)
+	o.link.begin = o.begin
+	o.link.accept[questions] = o.takeQuestion
+	if durable[questions] == o.plan[questions].chunks() {
+		close(o.asked)
+	}
+	o.link.accept[returns] = o.takeReturn
+	var result Result
+	err = o.link.run(ctx, func() {}, o.evaluate, func(inner context.Context) (err error) {
+		result, err = o.tell(inner)
+		return err
+	})
+	return d.finish(ctx, o.link, result, err)
+}
+
+// restore reads what the journal holds of the own list, and counts what came in.
+func (o *oprfSender) restore(ctx context.Context) (durable [flowCount]int, err error) {
+	for _, id := range o.role.incoming() {
+		f := o.plan[id]
+		durable[id], err = o.diary.read(ctx, f.name, exactly(f.bytes, func(int, []byte) error { return nil }))
+		if err != nil {
+			return durable, err
+		}
+	}
+	return durable, o.own.restore(ctx)
+}
+
+// begin reads the questions that the journal holds and the peer has no answer to.
+func (o *oprfSender) begin(ctx context.Context, have [flowCount]int) error {
+	if have[answers] > have[questions] {
+		return lost("the peer has %d answers, this side %d questions", have[answers], have[questions])
+	}
+	_, err := o.diary.read(ctx, o.plan[questions].name, func(i int, data []byte) error {
+		if i >= have[answers] {
+			o.old = append(o.old, arrival{i, bytes.Clone(data)})
+		}
+		return nil
+	})
+	return err
+}
+
+// takeQuestion makes a chunk of questions durable before anything is answered: the journal
+// takes each place once, so no disconnect gets a peer more answers than its class has
+// places, or other questions into an old place.
+func (o *oprfSender) takeQuestion(ctx context.Context, index int, content []byte) error {
+	if err := o.keep(ctx, o.link, questions, index, content); err != nil {
+		return err
+	}
+	if err := o.link.queue(o.asked, index, content); err != nil {
+		return err
+	}
+	if index == o.plan[questions].chunks()-1 {
+		close(o.asked)
+	}
+	return nil
+}
+
+// takeReturn keeps a chunk of returns, which an honest peer has only when it has all else.
+func (o *oprfSender) takeReturn(ctx context.Context, index int, content []byte) error {
+	for _, id := range o.role.outgoing() {
+		if _, sent := o.link.at(id); sent != o.plan[id].chunks() {
+			return malformed("returns before all %s were sent", o.plan[id].name)
+		}
+	}
+	return o.keep(ctx, o.link, returns, index, content)
+}
+
+// evaluate answers the questions, old ones first.
+func (o *oprfSender) evaluate(ctx context.Context) error {
+	return inOrder(ctx, o.pending, func(a arrival) (arrival, error) {
+		evaluated, proof, err := o.key.Evaluate(a.content)
+		if err != nil {
+			return a, fmt.Errorf("%s: %w", o.plan[questions].describe(a.index), blame(err))
+		}
+		return arrival{a.index, append(evaluated, proof...)}, nil
+	}, func(a arrival) error { return o.link.send(ctx, answers, a.index, a.content) })
+}
+
+func (o *oprfSender) pending(ctx context.Context) iter.Seq2[arrival, error] {
+	return func(yield func(arrival, error) bool) {
+		for i, a := range o.old {
+			o.old[i] = arrival{}
+			if !yield(a, nil) {
+				return
+			}
+		}
+		for a := range arrivals(o.asked)(ctx) {
+			if !yield(a, nil) {
+				return
+			}
+		}
+	}
+}
+
+// tell sends the own list and, if the run is mutual, finds the hits among the returns.
+func (o *oprfSender) tell(ctx context.Context) (Result, error) {
+	err := o.own.compute(ctx, func(inputs [][]byte) ([]byte, error) {
+		entries := make([]byte, 0, len(inputs)*entrySize)
+		for _, input := range inputs {
+			output, err := o.key.Output(input)
+			if err != nil {
+				return nil, err
+			}
+			entries = appendEntry(entries, output)
+		}
+		return entries, nil
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	if err := o.own.sendTags(ctx, o.link); err != nil {
+		return Result{}, err
+	}
+	for _, id := range o.role.incoming() {
+		if err := o.link.wait(ctx, id); err != nil {
+			return Result{}, err
+		}
+	}
+	if !o.session.Mutual {
+		return Result{}, nil
+	}
+	return o.match(ctx)
+}
+
+// match finds the own items whose proofs came back. A proof can only come from a peer that
+// had the item evaluated, so a hit cannot be made up; one that comes twice can.
+func (o *oprfSender) match(ctx context.Context) (Result, error) {
+	proofs := column{o.own.records, entrySize, TagSize, ProofSize}
+	order := proofs.sorted(nil)
+	hit := make([]bool, len(order))
+	f := o.plan[returns]
+	_, err := o.diary.read(ctx, f.name, exactly(f.bytes, func(_ int, data []byte) error {
+		for proof := range slices.Chunk(data, ProofSize) {
+			at, found := slices.BinarySearchFunc(order, proof, func(i uint32, proof []byte) int {
+				return bytes.Compare(proofs.at(i), proof)
+			})
+			if !found {
+				continue
+			}
+			if hit[order[at]] {
+				return malformed("a proof was returned twice")
+			}
+			hit[order[at]] = true
+		}
+		return nil
+	}))
+	if err != nil {
+		return Result{}, err
+	}
+	var result Result
+	for i, yes := range hit {
+		if yes {
+			result.Positions = append(result.Positions, i)
+			result.Proofs = append(result.Proofs, [ProofSize]byte(proofs.at(uint32(i))))
+		}
+	}
+	return result, nil
+}

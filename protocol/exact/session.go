@@ -1,0 +1,109 @@
+package exact
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"entente/crypto/dp"
+	"entente/crypto/oprf"
+	"entente/crypto/transcript"
+	"entente/protocol/wire"
+)
+
+const (
+	nameOPRF  = "oprf"
+	nameCount = "count"
+
+	// sessionLabel is the label of the digest that both sides compare first of all.
+	sessionLabel = "entente/exact/session/1"
+	// maxKind is the longest name of an indicator kind in bytes.
+	maxKind = 64
+	// maxRun is the largest index of a run.
+	maxRun = 1<<16 - 1
+)
+
+// ErrChanged says that a journal belongs to another session or another list than those
+// given: going on would pair used secrets with other items, so the run is over.
+var ErrChanged = errors.New("the list or the agreement is not the one that the run began with")
+
+// role is a side of a run; its number stands in Start.
+type role uint8
+
+const (
+	receiver role = 1
+	sender   role = 2
+)
+
+func (r role) String() string {
+	if r == receiver {
+		return "receiver"
+	}
+	return "sender"
+}
+
+// check refuses sessions that no agreement should have led to.
+func (s *Session) check(suite string, r role) error {
+	switch {
+	case len(s.Secret) != SecretSize:
+		return fmt.Errorf("session: secret of %d bytes", len(s.Secret))
+	case s.Kind == "" || len(s.Kind) > maxKind:
+		return fmt.Errorf("session: kind of %d bytes", len(s.Kind))
+	case s.Run < 0 || s.Run > maxRun:
+		return fmt.Errorf("session: run %d", s.Run)
+	case !wire.IsSizeClass(s.Receiver) || s.Receiver > MaxItems:
+		return fmt.Errorf("session: %d is no size class of a receiver", s.Receiver)
+	case !wire.IsSizeClass(s.Sender) || s.Sender > MaxItems:
+		return fmt.Errorf("session: %d is no size class of a sender", s.Sender)
+	case suite == nameCount && s.Mutual:
+		return errors.New("session: a count is never mutual")
+	case suite != nameCount && s.EpsilonMilli != 0:
+		return errors.New("session: noise is for counts only")
+	case r == receiver && len(s.PeerPublic) != oprf.PublicKeySize:
+		return fmt.Errorf("session: sender's key of %d bytes", len(s.PeerPublic))
+	}
+	return nil
+}
+
+// digest names the run. It covers all that both sides must see alike.
+func (s *Session) digest(suite string, senderPublic []byte) [32]byte {
+	var mutual byte
+	if s.Mutual {
+		mutual = 1
+	}
+	be := binary.BigEndian
+	return transcript.Digest(sessionLabel, []byte(suite), s.Agreement[:], []byte(s.Kind),
+		be.AppendUint16(nil, s.Version), be.AppendUint32(nil, uint32(s.Run)),
+		be.AppendUint32(nil, uint32(s.Receiver)), be.AppendUint32(nil, uint32(s.Sender)),
+		[]byte{mutual}, be.AppendUint32(nil, s.EpsilonMilli), senderPublic)
+}
+
+// own returns the size class of a role.
+func (s *Session) own(r role) int {
+	if r == receiver {
+		return s.Receiver
+	}
+	return s.Sender
+}
+
+// NoiseItems returns by how many items the noise lengthens the list of each side of a
+// count: the public dummies. A size class is that of the list plus these. 0 without noise.
+func NoiseItems(epsilonMilli uint32) (int, error) {
+	n, err := noise(epsilonMilli)
+	if err != nil {
+		return 0, err
+	}
+	return n.Max(), nil
+}
+
+// noise returns the distribution; for 0 the one that is always 0.
+func noise(epsilonMilli uint32) (dp.Noise, error) {
+	if epsilonMilli == 0 {
+		return dp.Noise{}, nil
+	}
+	n, err := dp.NewNoise(epsilonMilli)
+	if err != nil {
+		return dp.Noise{}, fmt.Errorf("noise of the count: %w", err)
+	}
+	return n, nil
+}

@@ -1,0 +1,76 @@
+package roster
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"runtime"
+	"testing"
+
+	"entente/crypto/sign"
+)
+
+// key returns the signing key whose seed repeats one byte.
+func key(t testing.TB, b byte) *sign.PrivateKey {
+	t.Helper()
+	k, err := sign.NewPrivateKey(bytes.Repeat([]byte{b}, sign.SeedSize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// member returns a valid entry made from the keys of one byte.
+func member(t testing.TB, id string, b byte) Member {
+	t.Helper()
+	return Member{
+		ID: id, Name: "Member " + id, Role: State, Sign: key(t, b).Public().Bytes(),
+		Transport: ed25519.NewKeyFromSeed(bytes.Repeat([]byte{b ^ 0x80}, 32)).Public().(ed25519.PublicKey),
+		Addresses: []string{"/ip4/192.0.2.1/tcp/7101", "/dns/node.example/udp/7101/quic-v1"},
+	}
+}
+
+func card(t testing.TB, id string, b byte) Card {
+	t.Helper()
+	c, err := NewCard(member(t, id, b), key(t, b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// two is a roster of AU and ID with the keys 1 and 2.
+func two(t testing.TB) Roster {
+	t.Helper()
+	r, err := New("bali", []Card{card(t, "ID", 2), card(t, "AU", 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func signature(t testing.TB, r Roster, id string, b byte) Signature {
+	t.Helper()
+	s, err := r.Sign(id, key(t, b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func mustJSON(t testing.TB, v interface{ JSON() ([]byte, error) }) []byte {
+	t.Helper()
+	b, err := v.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// allocated returns the bytes that f allocates in all.
+func allocated(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
