@@ -22,7 +22,7 @@ type Import struct {
 
 // imported is the body of an Imported entry: counts, no rows.
 type imported struct {
-	_struct    bool `codec:",toarray"` //nolint:unused // read by the codec through reflection
+	_          struct{} `codec:",toarray"`
 	List       string
 	Kind       string
 	Rows       uint64
@@ -117,9 +117,9 @@ func (n *Node) Lists(ctx context.Context) ([]store.List, error) {
 
 // erased is the body of an Erased entry.
 type erased struct {
-	_struct bool `codec:",toarray"` //nolint:unused // read by the codec through reflection
-	List    string
-	Items   uint64
+	_     struct{} `codec:",toarray"`
+	List  string
+	Items uint64
 }
 
 // DeleteList erases a list with all its rows and its key.

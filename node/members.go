@@ -161,7 +161,7 @@ func (n *Node) admit(ctx context.Context) error {
 
 // stoppedBody is the body of a PartnerStopped entry.
 type stoppedBody struct {
-	_struct bool `codec:",toarray"` //nolint:unused // read by the codec through reflection
+	_       struct{} `codec:",toarray"`
 	Member  string
 	Stopped bool
 }

@@ -40,7 +40,8 @@ type Options struct {
 	Log          *slog.Logger
 	Listen       []string // in place of the configured addresses
 	ListenPacket func(network string, addr *net.UDPAddr) (net.PacketConn, error)
-	Version      string // of the program, for the log and doctor
+	Version      string     // of the program, for the log and doctor
+	Tap          rounds.Tap // sees the bytes of rounds; for demonstrations and tests, never for a daemon
 }
 
 // Node is an open node. It is safe for concurrent use.
@@ -102,7 +103,7 @@ func (n *Node) open(ctx context.Context) (err error) {
 	}
 	n.rounds = rounds.New(rounds.Options{
 		Self: n.config.Member.ID, Key: n.keys.Identity(), Store: n.store, Federation: n.joined.Load,
-		Rules: n.rules.Load, Open: n.openStream, Audit: n.Mirror, Limit: n.config.Limits.Rounds, Log: n.log,
+		Rules: n.rules.Load, Open: n.openStream, Audit: n.Mirror, Limit: n.config.Limits.Rounds, Tap: n.o.Tap, Log: n.log,
 	})
 	return nil
 }
@@ -192,7 +193,7 @@ func (n *Node) begin(ctx context.Context) error {
 
 // started is the body of a NodeStarted entry.
 type started struct {
-	_struct bool `codec:",toarray"` //nolint:unused // read by the codec through reflection
+	_       struct{} `codec:",toarray"`
 	Version string
 }
 

@@ -75,29 +75,30 @@ func exercise(t *testing.T, b *Bundle) {
 // TestHostileShapesEndSoon bounds the time that the worst text within the limits
 // takes: deep, long and wide.
 func TestHostileShapesEndSoon(t *testing.T) {
+	const limit = 10 * time.Second // they take milliseconds; what grows without bound takes hours
 	when := func(condition string) string {
 		return pass("x", "permit (principal, action, resource) when { "+condition+" };")
 	}
 	repeat := func(s string, n int) string { return strings.Repeat(s, n) }
 	shapes := map[string]string{
-		"not":        when(repeat("!", 1900) + "true"),
-		"minus":      when(repeat("-", 1900) + "1 == 1"),
-		"and":        when(repeat("true && ", 630) + "true"),
-		"or":         when(repeat("false || ", 630) + "false"),
-		"or failing": when(repeat("context.x || ", 380) + "true"),
-		"if":         when(repeat("if true then ", 380) + "true" + repeat(" else false", 380)),
-		"if failing": when(repeat("if context.x then ", 270) + "1" + repeat(" else 2", 270)),
+		"not":        when(repeat("!", 950) + "true"),
+		"minus":      when(repeat("-", 950) + "1 == 1"),
+		"and":        when(repeat("true && ", 315) + "true"),
+		"or":         when(repeat("false || ", 315) + "false"),
+		"or failing": when(repeat("context.x || ", 190) + "true"),
+		"if":         when(repeat("if true then ", 190) + "true" + repeat(" else false", 190)),
+		"if failing": when(repeat("if context.x then ", 135) + "1" + repeat(" else 2", 135)),
 		"nested if":  when(repeat("(if ", 31) + "context.x" + repeat(" then context.y else context.z)", 31)),
 		"brackets":   when(repeat("(", 31) + "true" + repeat(")", 31)),
 		"sets":       when(repeat("[", 31) + repeat("]", 31) + " == []"),
 		"records":    when(repeat("{a:", 31) + "1" + repeat("}", 31) + ".a.a.a == 1"),
-		"access":     when("context" + repeat(".a", 900)),
-		"has":        when(repeat("context has items && ", 380) + "context.items > 0"),
-		"has chain":  when("context has a" + repeat(".a", 900)),
-		"plus":       when("1" + repeat(" + 9223372036854775807", 900) + " > 0"),
+		"access":     when("context" + repeat(".a", 470)),
+		"has":        when(repeat("context has items && ", 190) + "context.items > 0"),
+		"has chain":  when("context has a" + repeat(".a", 470)),
+		"plus":       when("1" + repeat(" + 9223372036854775807", 470) + " > 0"),
 		"like":       when(`"` + repeat("a", 20000) + `" like "` + repeat("*a", 10000) + `b"`),
-		"set":        when("[" + repeat("1,", 900) + "2].contains(3)"),
-		"literals":   when("[" + repeat(`Kind::"phone",`, 450) + `Kind::"email"].contains(resource.kind)`),
+		"set":        when("[" + repeat("1,", 470) + "2].contains(3)"),
+		"literals":   when("[" + repeat(`Kind::"phone",`, 230) + `Kind::"email"].contains(resource.kind)`),
 		"slashes":    repeat("/", 200_000),
 		"quotes":     repeat("\"", 200_000),
 		"colons":     repeat(":", 200_000),
@@ -116,7 +117,7 @@ func TestHostileShapesEndSoon(t *testing.T) {
 		if err == nil {
 			exercise(t, b)
 		}
-		if spent := time.Since(start); spent > 3*time.Second {
+		if spent := time.Since(start); spent > limit {
 			t.Errorf("%s: %v", name, spent)
 		} else if testing.Verbose() {
 			t.Logf("%s: %v, %v", name, spent, err)

@@ -116,7 +116,8 @@ const (
 	maxFiles     = 64
 	maxFileBytes = 256 << 10
 	maxRules     = 2000
-	maxTokens    = 2000 // in one rule
+	maxTokens    = 1000 // in one rule
+	maxChain     = 8    // dots in a.b.c; the validator's time grows with their cube
 	maxNesting   = 32   // brackets inside brackets
 )
 

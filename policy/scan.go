@@ -96,8 +96,16 @@ func checkText(name, src string, tokens []token) []Finding {
 		column := utf8.RuneCountInString(before[strings.LastIndexByte(before, '\n')+1:]) + 1
 		return fault(token{line: line, column: column}, "has an invisible character", "Type the line again.")
 	}
-	nesting, first := 0, 0
+	nesting, first, chain := 0, 0, 0
 	for i, t := range tokens {
+		if t.text == "." {
+			chain++
+		} else if i == 0 || tokens[i-1].text != "." {
+			chain = 0
+		}
+		if chain > maxChain {
+			return fault(t, fmt.Sprintf("has more than %d dots in one name", maxChain), "No field is that deep.")
+		}
 		if i-first >= maxTokens {
 			return fault(t, fmt.Sprintf("has a rule of more than %d words and signs", maxTokens), "Split the rule.")
 		}

@@ -81,6 +81,14 @@ func TestLimitsAtTheirEdges(t *testing.T) {
 	if fs := findings(t, files(long(n+1))); !has(fs, 1, Error, "words and signs") {
 		t.Errorf("one operand more: %v", fs)
 	}
+	chain := func(n int) string {
+		return `@title("x") forbid (principal, action, resource) when { context has a` + strings.Repeat(".a", n) + " };"
+	}
+	load(t, chain(maxChain))
+	if fs := findings(t, files(chain(maxChain+1))); !has(fs, 1, Error, "dots") {
+		t.Errorf("one dot more: %v", fs)
+	}
+	load(t, `@title("x") forbid (principal, action, resource) when { `+strings.Repeat("context.items > 0 && ", 20)+"true };")
 	pad := func(n int) string { return "//" + strings.Repeat("x", n-2) }
 	load(t, pad(maxFileBytes))
 	if fs := findings(t, files(pad(maxFileBytes+1))); !has(fs, 0, Error, "larger than") {

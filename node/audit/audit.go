@@ -6,6 +6,7 @@
 //	member.json                     the node's card
 //	federation.json, ….<ID>.sig     the roster and its signatures; absent before joining
 //	local.log, submitted.log        the two chains
+//	head                            newest number of each chain, kept apart from the database
 //	openings/*.cbor                 what sealed digests of the submitted chain hide
 //	receipts/*.cbor                 receipts of rounds
 //
@@ -19,6 +20,7 @@
 package audit
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -51,13 +53,14 @@ func Check(fsys fs.FS, receipts ReceiptCheck) (Report, error) {
 	if _, err := fs.ReadDir(fsys, "."); err != nil {
 		return Report{}, fmt.Errorf("read audit folder: %w", err)
 	}
-	c := &check{fsys: fsys, published: map[[32]byte]*publication{}, broken: map[entry.Chain]bool{}}
+	c := &check{fsys: fsys, published: map[[32]byte]*publication{}, broken: map[entry.Chain]bool{}, digests: map[entry.Chain][]numbered{}}
 	c.report.Chains, c.report.Faults, c.report.Notes = []Chain{}, []Fault{}, []string{}
 	c.membership()
 	if c.key != nil {
 		c.submitted()
 		c.local()
 		c.heads()
+		c.highWater()
 		c.openings()
 		c.receipts(receipts)
 	}
@@ -82,14 +85,24 @@ type check struct {
 	roster    roster.Roster
 	joined    bool
 	published map[[32]byte]*publication
-	broken    map[entry.Chain]bool // chains with a fault
-	digests   []numbered           // of the local chain, ascending
+	broken    map[entry.Chain]bool       // chains with a fault
+	digests   map[entry.Chain][]numbered // of the entries that are right, ascending
 	opened    []openedHead
 }
 
 type numbered struct {
 	sequence uint64
 	digest   [32]byte
+}
+
+// digestOf finds the digest of an entry of a chain by its number.
+func (c *check) digestOf(chain entry.Chain, sequence uint64) ([32]byte, bool) {
+	ns := c.digests[chain]
+	i, found := slices.BinarySearchFunc(ns, sequence, func(n numbered, s uint64) int { return cmp.Compare(n.sequence, s) })
+	if !found {
+		return [32]byte{}, false
+	}
+	return ns[i].digest, true
 }
 
 // openedHead is an opening that stands in the local chain.
@@ -184,7 +197,7 @@ func (c *check) strangers() {
 		return // reported by Check
 	}
 	known := []string{
-		cardName, rosterName, entry.Local.LogName(), entry.Submitted.LogName(),
+		cardName, rosterName, headName, entry.Local.LogName(), entry.Submitted.LogName(),
 		entry.OpeningsFolder, entry.ReceiptsFolder,
 	}
 	var names []string

@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -38,6 +40,7 @@ func (c *check) walk(chain entry.Chain, use func(entry.Frame, entry.Entry)) {
 		}
 		out.Last = moment(e.Time)
 		out.Entries++
+		c.digests[chain] = append(c.digests[chain], numbered{e.Sequence, frame.Signed.Digest()})
 		use(frame, e)
 	}
 	head := checker.Head()
@@ -110,7 +113,6 @@ func (c *check) submitted() {
 // local walks the local chain and collects digests and the openings of sealed heads.
 func (c *check) local() {
 	c.walk(entry.Local, func(f entry.Frame, e entry.Entry) {
-		c.digests = append(c.digests, numbered{e.Sequence, f.Signed.Digest()})
 		if e.Kind != entry.LocalHeadOpening {
 			return
 		}
@@ -136,16 +138,8 @@ func (c *check) heads() {
 			continue
 		}
 		p.opening = &o.opening
-		i, found := slices.BinarySearchFunc(c.digests, o.head.Sequence, func(n numbered, s uint64) int {
-			switch {
-			case n.sequence < s:
-				return -1
-			case n.sequence > s:
-				return 1
-			}
-			return 0
-		})
-		if !found || o.head.Sequence >= o.sequence || string(c.digests[i].digest[:]) != string(o.head.Digest) {
+		digest, found := c.digestOf(entry.Local, o.head.Sequence)
+		if !found || o.head.Sequence >= o.sequence || !bytes.Equal(digest[:], o.head.Digest) {
 			c.report.faultAt(localLog, o.sequence, o.offset,
 				fmt.Sprintf("the head sealed for entry %d is not that entry's digest: the local chain was rewritten", o.head.Sequence))
 			continue
@@ -169,11 +163,6 @@ func (c *check) sorted() []*publication {
 	for _, p := range c.published {
 		ps = append(ps, p)
 	}
-	slices.SortFunc(ps, func(a, b *publication) int {
-		if a.sequence < b.sequence {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(ps, func(a, b *publication) int { return cmp.Compare(a.sequence, b.sequence) })
 	return ps
 }

@@ -38,11 +38,12 @@ func (c Config) ControlSocket(dir string) (string, error) {
 	if err := os.Mkdir(folder, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", fmt.Errorf("find control socket: %w", err)
 	}
-	info, err := os.Lstat(folder)
-	if err != nil {
+	info, err1 := os.Lstat(folder)
+	node, err2 := os.Stat(dir)
+	if err := errors.Join(err1, err2); err != nil {
 		return "", fmt.Errorf("find control socket: %w", err)
 	}
-	if !info.IsDir() || !private(info) {
+	if !info.IsDir() || !private(info, node) {
 		return "", fmt.Errorf("find control socket: %s is not this user's alone; remove it or set control.socket", folder)
 	}
 	return short, nil

@@ -4,14 +4,14 @@ package config
 
 import (
 	"io/fs"
-	"os"
 	"syscall"
 )
 
-// private reports that a folder belongs to this user, or root looks at somebody's, and
-// nobody else can get in.
-func private(info fs.FileInfo) bool {
-	s, ok := info.Sys().(*syscall.Stat_t)
-	owned := ok && (int(s.Uid) == os.Geteuid() || os.Geteuid() == 0)
-	return owned && info.Mode().Perm()&0o077 == 0
+// private reports that nobody but its owner can enter a folder, and that the owner is
+// root or the owner of the node's directory: anybody else could have made it to listen
+// for commands that are not meant for them.
+func private(folder, node fs.FileInfo) bool {
+	f, ok1 := folder.Sys().(*syscall.Stat_t)
+	n, ok2 := node.Sys().(*syscall.Stat_t)
+	return ok1 && ok2 && (f.Uid == 0 || f.Uid == n.Uid) && folder.Mode().Perm()&0o077 == 0
 }

@@ -3,4 +3,4 @@ package config
 import "io/fs"
 
 // private is true: the folder for temporary files of Windows is each user's own.
-func private(fs.FileInfo) bool { return true }
+func private(_, _ fs.FileInfo) bool { return true }

@@ -31,7 +31,7 @@ func newCollector(name string, size int64, o Options, sink Sink) *collector {
 	return &collector{
 		o: o, sink: sink, size: size,
 		report: Report{File: name, Kind: string(o.Kind), DryRun: o.DryRun, Columns: map[string]string{}, Ignored: []string{},
-			Reasons: map[string]int{}, Changes: map[string]int{}, Texts: map[string]string{}, Examples: []Row{}, Warnings: []string{}},
+			Reasons: map[string]int{}, Changes: map[string]int{}, Texts: map[string]string{}, Examples: Rows{}, Warnings: []string{}},
 		kept: map[Outcome][]Row{}, seen: map[uint64]int32{}, twin: map[int]int{},
 	}
 }
@@ -264,8 +264,12 @@ func (c *collector) warn() {
 		c.report.Warnings = append(c.report.Warnings, fmt.Sprintf(format, a...))
 	}
 	if l := c.report.LikelyCountry; l != nil {
-		say("most rows look like numbers of %s, not of the default country %s: of %d rows looked at, %d are possible there and %d in %s; if that is right, import the file with --default-country %s",
-			l.Country, l.Default, l.RowsLookedAt, l.Fits, l.DefaultFits, l.Default, l.Country)
+		or := ""
+		if len(l.Also) > 0 {
+			or = " (or " + strings.Join(l.Also, ", ") + ")"
+		}
+		say("most rows look like numbers of %s%s, not of the default country %s: of %d rows looked at, %d are possible in %s and %d in %s; if that is right, import the file with --default-country %s",
+			l.Country, or, l.Default, l.RowsLookedAt, l.Fits, l.Country, l.DefaultFits, l.Default, l.Country)
 	}
 	if n := c.report.Changes["trunk_zero_missing"]; n > 0 {
 		say("%s written without the leading 0 of the country: a spreadsheet may have dropped it; compare some with the source", count(n, "number"))

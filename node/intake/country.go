@@ -2,8 +2,8 @@ package intake
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"entente/protocol/indicator"
@@ -12,6 +12,7 @@ import (
 const (
 	sampleRows = 256 // of a file at most; spread evenly over it
 	leastRows  = 5   // fewer say nothing about a country
+	maxAlso    = 3   // further countries that are named
 )
 
 // sampler keeps cells that the default country may have completed: every nth, with n
@@ -46,16 +47,16 @@ func (s *sampler) look(out *outcome, r *rawRow) {
 }
 
 // callingCodes are the countries that a list is compared with: the members of the Bali
-// Process and its observers. Of those that share a code the first is named.
+// Process and the observers with most exchange. Of those that share a code the first is named.
 func callingCodes() []struct{ country, code string } {
 	return []struct{ country, code string }{
-		{"AE", "971"}, {"AF", "93"}, {"AT", "43"}, {"AU", "61"}, {"BD", "880"}, {"BE", "32"}, {"BN", "673"}, {"BT", "975"}, {"CH", "41"},
-		{"CN", "86"}, {"DE", "49"}, {"DK", "45"}, {"ES", "34"}, {"FI", "358"}, {"FJ", "679"}, {"FM", "691"}, {"FR", "33"}, {"GB", "44"},
+		{"AE", "971"}, {"AF", "93"}, {"AU", "61"}, {"BD", "880"}, {"BN", "673"}, {"BT", "975"},
+		{"CN", "86"}, {"DE", "49"}, {"ES", "34"}, {"FJ", "679"}, {"FM", "691"}, {"FR", "33"}, {"GB", "44"},
 		{"HK", "852"}, {"ID", "62"}, {"IN", "91"}, {"IQ", "964"}, {"IR", "98"}, {"IT", "39"}, {"JO", "962"}, {"JP", "81"}, {"KH", "855"}, {"KI", "686"},
 		{"KP", "850"}, {"KR", "82"}, {"LA", "856"}, {"LK", "94"}, {"MH", "692"}, {"MM", "95"}, {"MN", "976"}, {"MO", "853"}, {"MV", "960"}, {"MY", "60"},
-		{"NC", "687"}, {"NL", "31"}, {"NO", "47"}, {"NP", "977"}, {"NR", "674"}, {"NZ", "64"}, {"PG", "675"}, {"PH", "63"}, {"PK", "92"}, {"PL", "48"},
-		{"PW", "680"}, {"RO", "40"}, {"RU", "7"}, {"SB", "677"}, {"SE", "46"}, {"SG", "65"}, {"SY", "963"}, {"TH", "66"}, {"TL", "670"}, {"TO", "676"},
-		{"TR", "90"}, {"US", "1"}, {"CA", "1"}, {"VN", "84"}, {"VU", "678"}, {"WS", "685"}, {"ZA", "27"},
+		{"NC", "687"}, {"NL", "31"}, {"NP", "977"}, {"NR", "674"}, {"NZ", "64"}, {"PG", "675"}, {"PH", "63"}, {"PK", "92"},
+		{"PW", "680"}, {"SB", "677"}, {"SE", "46"}, {"SG", "65"}, {"SY", "963"}, {"TH", "66"}, {"TL", "670"}, {"TO", "676"},
+		{"TR", "90"}, {"US", "1"}, {"CA", "1"}, {"VN", "84"}, {"VU", "678"}, {"WS", "685"},
 	}
 }
 
@@ -80,9 +81,31 @@ func (s *sampler) judge(ctx context.Context, o Options) (*LikelyCountry, error) 
 	if fits*10 >= n*9 || national == 0 {
 		return nil, nil
 	}
-	best := LikelyCountry{Default: own, DefaultFits: fits, RowsLookedAt: n}
 	_, chance := countFits(others, own, code)
-	least := max(points-chance, 0) + n/2 // of the lift
+	found, err := s.better(ctx, others, code, fits, max(points-chance, 0)+n/4)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	likely := &LikelyCountry{Country: found[0].country, Fits: found[0].fits, Default: own, DefaultFits: fits, RowsLookedAt: n}
+	for _, c := range found[1:min(len(found), 1+maxAlso)] {
+		if c.lift*4 >= found[0].lift*3 {
+			likely.Also = append(likely.Also, c.country)
+		}
+	}
+	return likely, nil
+}
+
+// candidate is a country that fits better than the default.
+type candidate struct {
+	country    string
+	fits, lift int
+}
+
+// better returns the countries of another code whose lift is over least and that fit
+// most cells, and clearly more than the default; the best first.
+func (s *sampler) better(ctx context.Context, others []string, code string, fits, least int) ([]candidate, error) {
+	n := len(s.cells)
+	var found []candidate
 	for _, c := range callingCodes() {
 		if err := ctx.Err(); err != nil {
 			return nil, fmt.Errorf("compare countries: %w", err)
@@ -90,19 +113,17 @@ func (s *sampler) judge(ctx context.Context, o Options) (*LikelyCountry, error) 
 		if c.code == code {
 			continue
 		}
-		fits, points := countFits(s.cells, c.country, c.code)
-		if fits*2 <= n {
+		f, points := countFits(s.cells, c.country, c.code)
+		if f*2 <= n || (f-fits)*10 < n {
 			continue
 		}
 		_, chance := countFits(others, c.country, c.code)
 		if lift := points - chance; lift > least {
-			best.Country, best.Fits, least = c.country, fits, lift
+			found = append(found, candidate{c.country, f, lift})
 		}
 	}
-	if best.Country == "" {
-		return nil, nil
-	}
-	return &best, nil
+	slices.SortStableFunc(found, func(a, b candidate) int { return b.lift - a.lift })
+	return found, nil
 }
 
 // shapes returns how many cells are written without a country code, and for each of
@@ -110,8 +131,7 @@ func (s *sampler) judge(ctx context.Context, o Options) (*LikelyCountry, error) 
 func (s *sampler) shapes() (national int, others []string) {
 	state := uint32(1)
 	for _, cell := range s.cells {
-		_, _, err := indicator.Parse(indicator.Phone, cell, indicator.Defaults{})
-		if r, ok := errors.AsType[*indicator.Rejection](err); !ok || r.Reason != indicator.ReasonCountryMissing {
+		if _, _, err := indicator.Parse(indicator.Phone, cell, indicator.Defaults{}); !isReason(err, indicator.ReasonCountryMissing) {
 			continue
 		}
 		national++

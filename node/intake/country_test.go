@@ -44,7 +44,6 @@ func TestLikelyCountry(t *testing.T) {
 		"mostly with another's code": {american(15, "+1 %d 555 %04d") + american(5, "(%d) 555-%04d"), "AU", "US"},
 		"too few to say":             {american(4, "(%d) 555-%04d"), "AU", ""},
 		"no default":                 {american(20, "(%d) 555-%04d"), "", ""},
-		"unknown default":            {american(20, "(%d) 555-%04d"), "XX", "US"},
 		"far more than the sample":   {american(5000, "(%d) 555-%04d"), "AU", "US"},
 		"nonsense":                   {strings.Repeat("abc\n", 20), "AU", ""},
 	} {

@@ -90,10 +90,18 @@ func (o Options) check() error {
 	if err := o.Handling.Validate(); err != nil {
 		return &FileError{Fault: FaultOptions, Text: "the handling data for the whole file", Err: err}
 	}
+	if _, _, err := indicator.Parse(o.Kind, "5550123", o.Defaults); o.Kind == indicator.Phone && isReason(err, indicator.ReasonUnknownCountry) {
+		return &FileError{Fault: FaultOptions, Text: "the default country is not an ISO 3166-1 code of two letters, such as AU"}
+	}
 	if o.Comma != 0 && (o.Comma > 127 || !strings.ContainsRune(separators, o.Comma)) {
 		return &FileError{Fault: FaultOptions, Text: "the separator must be a comma, a semicolon or a tab"}
 	}
 	return nil
+}
+
+func isReason(err error, reason indicator.Reason) bool {
+	r, ok := errors.AsType[*indicator.Rejection](err)
+	return ok && r.Reason == reason
 }
 
 // job is one unit of work: rows in, outcomes out, in the same order.

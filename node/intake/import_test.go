@@ -108,6 +108,7 @@ func TestBadText(t *testing.T) {
 func TestBadOptions(t *testing.T) {
 	for name, change := range map[string]func(*Options){
 		"kind":             func(o *Options) { o.Kind = "gait" },
+		"country":          func(o *Options) { o.Defaults.Country = "XX" },
 		"category":         func(o *Options) { o.Handling.Category = "" },
 		"separator":        func(o *Options) { o.Comma = '|' },
 		"unknown field":    func(o *Options) { o.Columns = map[string]string{"colour": "phone"} },

@@ -10,10 +10,11 @@ import (
 // Limits of the text form. They bound memory against a file with one endless line or
 // a quote that is never closed, and are far above what a list needs.
 const (
-	maxField   = 64 << 10 // bytes of a field as written
-	maxRow     = 1 << 20  // bytes of a row as written, the field that exceeds it included
-	maxColumns = 1024
-	readSize   = 64 << 10 // least number of bytes asked of the source at once
+	maxField     = 64 << 10 // bytes of a field as written
+	maxRow       = 1 << 20  // bytes of a row as written, the field that exceeds it included
+	maxColumns   = 1024
+	usualColumns = 64
+	readSize     = 16 << 10 // least number of bytes asked of the source at once
 )
 
 // Reasons of rows whose text form is broken.
@@ -114,16 +115,14 @@ func (r *reader) more() error {
 // next reads one row into w, whose cells it reuses. At the end it returns io.EOF; a
 // *FileError means that the file is refused.
 func (r *reader) next(w *row) error {
-	for {
-		n, err := r.peek(w)
-		if err != nil {
-			return err
-		}
-		if w.fault == nil {
-			return r.consume(n)
-		}
-		return r.passLine()
+	n, err := r.peek(w)
+	if err != nil {
+		return err
 	}
+	if w.fault == nil {
+		return r.consume(n)
+	}
+	return r.passLine()
 }
 
 // peek scans the row at the window's start without consuming it and returns its length.

@@ -50,7 +50,7 @@ type Report struct {
 	Changes map[string]int    `json:"changes"` // changes by code; a row can have several
 	Texts   map[string]string `json:"texts"`   // what the codes of Reasons and Changes mean
 
-	Examples []Row    `json:"examples"` // in file order within each outcome
+	Examples Rows     `json:"examples"` // in file order within each outcome
 	Omitted  int      `json:"omitted"`  // rows that Examples left out
 	Warnings []string `json:"warnings"`
 	// LikelyCountry is set if most rows look like another country's than the default.
@@ -75,11 +75,13 @@ type Row struct {
 
 // LikelyCountry says which country's numbers a file seems to hold.
 type LikelyCountry struct {
-	Country      string `json:"country"` // ISO 3166-1 alpha-2
-	Fits         int    `json:"fits"`    // of the rows looked at
-	Default      string `json:"default"`
-	DefaultFits  int    `json:"default_fits"`
-	RowsLookedAt int    `json:"rows_looked_at"`
+	Country string `json:"country"` // ISO 3166-1 alpha-2
+	Fits    int    `json:"fits"`    // of the rows looked at
+	// Also are others that fit nearly as well.
+	Also         []string `json:"also,omitempty"`
+	Default      string   `json:"default"`
+	DefaultFits  int      `json:"default_fits"`
+	RowsLookedAt int      `json:"rows_looked_at"`
 }
 
 // Format prints counts only, whatever the verb.
@@ -99,6 +101,12 @@ func (r Report) LogValue() slog.Value {
 func (r Row) Format(s fmt.State, _ rune) {
 	fmt.Fprintf(s, "[line %d column %d: %s]", r.Line, r.Column, r.Reason)
 }
+
+// Rows are examples. Logged they show their number only; their JSON form is for own eyes.
+type Rows []Row
+
+// LogValue logs the number of rows.
+func (r Rows) LogValue() slog.Value { return slog.IntValue(len(r)) }
 
 // LogValue logs where and why only.
 func (r Row) LogValue() slog.Value { return slog.StringValue(fmt.Sprint(r)) }

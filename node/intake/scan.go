@@ -44,6 +44,14 @@ func (w *row) add(c cell) {
 		w.wide = true
 		return
 	}
+	switch cap(w.cells) { // two sizes: few lists have more columns than the first
+	case 0:
+		w.cells = make([]cell, 0, usualColumns)
+	case usualColumns:
+		if len(w.cells) == usualColumns {
+			w.cells = append(make([]cell, 0, maxColumns), w.cells...)
+		}
+	}
 	w.cells = append(w.cells, c)
 }
 

@@ -49,10 +49,11 @@ var (
 
 const redacted = "[secret keys]"
 
-// Keys are the secret keys of a node. They print nothing of themselves.
-type Keys struct{ *ring }
+// Keys are the secret keys of a node. They print nothing of themselves: package fmt
+// looks into unexported fields without asking their methods, also through a pointer
+// if the verb is wrong, but not into a function.
+type Keys struct{ ring func() ring }
 
-// ring is behind a pointer, so that a printed copy shows an address at most.
 type ring struct {
 	identity  *sign.PrivateKey
 	transport Transport
@@ -60,13 +61,13 @@ type ring struct {
 }
 
 // Identity is the key that signs for the member.
-func (k Keys) Identity() *sign.PrivateKey { return k.identity }
+func (k Keys) Identity() *sign.PrivateKey { return k.ring().identity }
 
 // Transport is the key that stands for the member on channels.
-func (k Keys) Transport() Transport { return k.transport }
+func (k Keys) Transport() Transport { return k.ring().transport }
 
 // Store is the key that the node's store is sealed under.
-func (k Keys) Store() seal.Key { return k.store }
+func (k Keys) Store() seal.Key { return k.ring().store }
 
 // String hides the keys.
 func (Keys) String() string { return redacted }
@@ -81,13 +82,13 @@ func (Keys) LogValue() slog.Value { return slog.StringValue(redacted) }
 func (Keys) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // Transport is the private key of channels. It prints nothing of itself.
-type Transport struct{ key *ed25519.PrivateKey }
+type Transport struct{ key func() ed25519.PrivateKey }
 
 // Private returns the key for the transport's use.
-func (t Transport) Private() ed25519.PrivateKey { return *t.key }
+func (t Transport) Private() ed25519.PrivateKey { return t.key() }
 
 // Public returns the key that stands in the roster.
-func (t Transport) Public() ed25519.PublicKey { return t.key.Public().(ed25519.PublicKey) }
+func (t Transport) Public() ed25519.PublicKey { return t.key().Public().(ed25519.PublicKey) }
 
 // String hides the key.
 func (Transport) String() string { return redacted }
@@ -121,11 +122,16 @@ func Create(dir string, u Unlock) (Keys, error) {
 	if err != nil {
 		return Keys{}, fmt.Errorf("create keys: %w", err)
 	}
-	k := Keys{&ring{identity: identity, transport: Transport{&transport}, store: seal.NewKey()}}
+	k := newKeys(identity, transport, seal.NewKey())
 	if err := k.write(dir, u); err != nil {
 		return Keys{}, fmt.Errorf("create keys: %w", err)
 	}
 	return k, nil
+}
+
+func newKeys(identity *sign.PrivateKey, transport ed25519.PrivateKey, store seal.Key) Keys {
+	r := ring{identity: identity, transport: Transport{func() ed25519.PrivateKey { return transport }}, store: store}
+	return Keys{func() ring { return r }}
 }
 
 // write puts the files in place; the identity comes last, and with it the keys count
@@ -153,7 +159,7 @@ func (k Keys) write(dir string, u Unlock) error {
 		role   role
 		secret []byte
 	}{
-		{roleStore, k.store.Bytes()}, {roleTransport, k.transport.key.Seed()}, {roleIdentity, k.identity.Seed()},
+		{roleStore, k.Store().Bytes()}, {roleTransport, k.Transport().Private().Seed()}, {roleIdentity, k.Identity().Seed()},
 	} {
 		if err := writeSecret(root, string(f.role), encode(key, f.role, f.secret)); err != nil {
 			return fmt.Errorf("write %s key: %w", f.role, err)
@@ -203,5 +209,5 @@ func read(dir string, u Unlock) (Keys, error) {
 	if err != nil {
 		return Keys{}, fmt.Errorf("store key: %w", err)
 	}
-	return Keys{&ring{identity: identity, transport: Transport{&transport}, store: store}}, nil
+	return newKeys(identity, transport, store), nil
 }

@@ -2,6 +2,7 @@ package rounds
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -17,6 +18,8 @@ import (
 // decide asks the own rules about a fresh offer and tells the proposer. A refusal
 // has one neutral number; its grounds stay here.
 func (t *talk) decide(ctx context.Context) error {
+	t.s.deciding.Lock()
+	defer t.s.deciding.Unlock()
 	a, err := t.s.askOf(t.file)
 	if err != nil {
 		return err
@@ -76,7 +79,7 @@ func (s *Service) askOf(f *file) (ask, error) {
 	}
 	return ask{
 		partner: partner, kind: kind, purpose: o.Purpose,
-		us: o.Asked.Responder, them: o.Asked.Proposer, theirs: int64(o.Class),
+		us: o.Granted.Responder, them: o.Granted.Proposer, theirs: int64(o.Class),
 	}, nil
 }
 
@@ -84,11 +87,12 @@ func (s *Service) askOf(f *file) (ask, error) {
 // if nothing of the lists may take part.
 func (s *Service) answer(ctx context.Context, f *file, a ask, lists []store.List, merged terms.Terms, g policy.Grant) (*round.Message, error) {
 	own, err := s.freeze(ctx, lists, a)
-	if err != nil || !merged.Admits(int64(own.class)) || !merged.Admits(a.theirs) {
-		if own.snapshot != 0 {
-			f.Snapshot = own.snapshot // ending drops it
-		}
+	if err != nil {
 		return nil, ignoreNothing(err)
+	}
+	f.Snapshot = own.snapshot // also if it is not used: ending drops it
+	if !merged.Admits(int64(own.class)) || !merged.Admits(a.theirs) {
+		return nil, nil
 	}
 	rules := s.o.Rules().Digest()
 	message, err := f.machine.Accept(round.Answer{
@@ -99,11 +103,18 @@ func (s *Service) answer(ctx context.Context, f *file, a ask, lists []store.List
 	if err != nil {
 		return nil, err
 	}
-	f.Items, f.Snapshot, f.Secret = own.items, own.snapshot, own.sealed
+	f.Items, f.Secret = own.items, own.sealed
 	for _, l := range lists {
 		f.Lists = append(f.Lists, l.Name)
 	}
-	if err := s.put(ctx, f, s.decided(f, g)); err != nil {
+	decided := s.decided(f, g)
+	err = s.put(ctx, f, func(tx *store.Tx) error {
+		if err := decided(tx); err != nil {
+			return err
+		}
+		return s.charge(tx, f) // before the answer goes out: a crash leaves it spent
+	})
+	if err != nil {
 		return nil, err
 	}
 	return &message, nil
@@ -125,15 +136,16 @@ func needed(own []round.SuiteKey, o round.Offer, t terms.Terms) []round.SuiteKey
 // Approve lets a waiting offer through, if the own rules still allow it. The
 // proposer gets the answer when it asks again.
 func (s *Service) Approve(ctx context.Context, id string) (View, error) {
-	f, err := s.named(ctx, id)
+	ctx, f, free, err := s.take(ctx, id)
 	if err != nil {
 		return View{}, err
 	}
+	defer free()
 	if f.machine.Proposer() || f.machine.State() != round.Waiting {
 		return View{}, fmt.Errorf("approve a round that is %s: %w", f.machine.State(), ErrState)
 	}
-	ctx, free := s.claim(ctx, f.id)
-	defer free()
+	s.deciding.Lock()
+	defer s.deciding.Unlock()
 	a, err := s.askOf(f)
 	if err != nil {
 		return View{}, err
@@ -152,7 +164,7 @@ func (s *Service) Approve(ctx context.Context, id string) (View, error) {
 		return View{}, err
 	}
 	if answer == nil {
-		return View{}, ErrNothing
+		return View{}, errors.Join(ErrNothing, s.o.Store.DropSnapshot(ctx, f.Snapshot))
 	}
 	return s.view(f), nil
 }

@@ -23,7 +23,7 @@ type file struct {
 
 // details are encoded, together with the machine, into the store's sealed record.
 type details struct {
-	_struct   bool `codec:",toarray"` //nolint:unused // read by the codec through reflection
+	_         struct{} `codec:",toarray"`
 	Version   uint16
 	Machine   []byte
 	Lists     []string
@@ -43,15 +43,15 @@ const detailsVersion = 1
 
 // secrets serve one round and are destroyed with it.
 type secrets struct {
-	_struct bool   `codec:",toarray"` //nolint:unused // read by the codec through reflection
-	Nonce   []byte // of the commitment
-	Suites  []suiteSecret
+	_      struct{} `codec:",toarray"`
+	Nonce  []byte   // of the commitment
+	Suites []suiteSecret
 }
 
 type suiteSecret struct {
-	_struct bool `codec:",toarray"` //nolint:unused // read by the codec through reflection
-	Name    string
-	Secret  []byte
+	_      struct{} `codec:",toarray"`
+	Name   string
+	Secret []byte
 }
 
 func (s secrets) of(suite string) ([]byte, error) {
@@ -72,10 +72,10 @@ func newFile(id round.ID, partner string, m *round.Machine) *file {
 
 // transition is the body of a RoundState entry in the local chain.
 type transition struct {
-	_struct bool `codec:",toarray"` //nolint:unused // read by the codec through reflection
-	Round   []byte
-	State   string
-	Reason  uint16
+	_      struct{} `codec:",toarray"`
+	Round  []byte
+	State  string
+	Reason uint16
 }
 
 // put stores a round, notes a change of its state in the local chain, and does

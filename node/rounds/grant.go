@@ -104,6 +104,39 @@ type openness struct{ proposer, responder terms.Mode }
 
 func (o openness) sum() int { return int(o.proposer) + int(o.responder) }
 
+// stillGranted asks the own rules once more about an own proposal, with what the
+// answer says of the partner's list.
+func (s *Service) stillGranted(ctx context.Context, f *file) (bool, []string, error) {
+	o, a := f.machine.Offer(), f.machine.Answer()
+	_, partner, err := s.partner(f.Partner)
+	if err != nil {
+		return false, nil, err
+	}
+	var lists []store.List
+	err = s.o.Store.View(ctx, func(tx *store.Tx) error {
+		for _, name := range f.Lists {
+			l, err := tx.ListByName(name)
+			if errors.Is(err, store.ErrNotFound) {
+				continue // erased since; the snapshot counts
+			}
+			if err != nil {
+				return err
+			}
+			lists = append(lists, l)
+		}
+		return nil
+	})
+	if err != nil || len(lists) == 0 {
+		return false, []string{"the list was erased"}, err
+	}
+	q := ask{
+		partner: partner, proposer: true, kind: indicator.Kind(o.Kind), purpose: o.Purpose,
+		us: a.Terms.Proposer, them: a.Terms.Responder, theirs: int64(a.Class),
+	}
+	g, _, err := s.granted(ctx, q, lists)
+	return a.Terms.Within(g.Terms), sentences(g), err
+}
+
 // charge counts a round against the day's quota with its partner.
 func (s *Service) charge(tx *store.Tx, f *file) error {
 	o, a := f.machine.Offer(), f.machine.Answer()

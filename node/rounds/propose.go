@@ -3,6 +3,7 @@ package rounds
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"time"
 
@@ -135,8 +136,8 @@ func (e *DeniedError) Unwrap() error { return ErrDenied }
 // decision is the body of a Decision entry in the local chain. It names rules, not
 // records.
 type decision struct {
-	_struct  bool   `codec:",toarray"` //nolint:unused // read by the codec through reflection
-	Round    []byte // empty if there was none
+	_        struct{} `codec:",toarray"`
+	Round    []byte   // empty if there was none
 	Partner  string
 	Proposer bool
 	Kind     string
@@ -172,7 +173,6 @@ func (s *Service) decided(f *file, g policy.Grant) func(*store.Tx) error {
 type contribution struct {
 	snapshot   int64
 	items      int64
-	excluded   map[string]int
 	class      int
 	commitment [32]byte
 	sealed     []byte // encoded secrets
@@ -190,13 +190,25 @@ func (s *Service) freeze(ctx context.Context, lists []store.List, a ask) (contri
 	if err != nil {
 		return contribution{}, err
 	}
-	c := contribution{snapshot: snapshot.ID, items: snapshot.Items, excluded: snapshot.Excluded, class: wire.SizeClass(int(snapshot.Items))}
-	if c.items == 0 {
-		return c, ErrNothing
+	c := contribution{snapshot: snapshot.ID, items: snapshot.Items, class: wire.SizeClass(int(snapshot.Items))}
+	if err := s.complete(ctx, &c); err != nil {
+		drop := s.o.Store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.DropSnapshot(c.snapshot) })
+		return contribution{}, errors.Join(err, drop)
 	}
-	root, err := round.Root(set{ctx: ctx, store: s.o.Store, snapshot: snapshot.ID}.All())
+	return c, nil
+}
+
+// complete commits to a snapshot and draws the round's secrets.
+func (s *Service) complete(ctx context.Context, c *contribution) error {
+	switch {
+	case c.items == 0:
+		return ErrNothing
+	case c.class > exact.MaxItems:
+		return fmt.Errorf("the list has %d items, a round takes at most %d: split it", c.items, exact.MaxItems)
+	}
+	root, err := round.Root(set{ctx: ctx, store: s.o.Store, snapshot: c.snapshot}.All())
 	if err != nil {
-		return c, err
+		return err
 	}
 	x := secrets{Nonce: make([]byte, 32)}
 	rand.Read(x.Nonce)
@@ -204,15 +216,15 @@ func (s *Service) freeze(ctx context.Context, lists []store.List, a ask) (contri
 	for _, name := range []string{Suite, round.CountSuite} {
 		suite, err := exact.Lookup(name)
 		if err != nil {
-			return c, err
+			return err
 		}
 		secret, public, err := suite.NewSecret()
 		if err != nil {
-			return c, err
+			return err
 		}
 		x.Suites = append(x.Suites, suiteSecret{Name: name, Secret: secret})
 		c.public = append(c.public, round.SuiteKey{Name: name, Public: public})
 	}
 	c.sealed, err = wire.Marshal(x)
-	return c, err
+	return err
 }

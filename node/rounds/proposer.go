@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"entente/protocol/exact"
 	"entente/protocol/round"
 	"entente/protocol/wire"
 )
@@ -16,11 +17,10 @@ func (s *Service) drive(ctx context.Context, id round.ID) {
 	pause := pollFirst
 	for ctx.Err() == nil {
 		before := s.mark(ctx, id)
-		err := s.attempt(ctx, id)
-		over, failed := s.settle(ctx, id, err)
-		if over || failed != nil {
-			if failed != nil {
-				s.o.Log.Error("store round", "round", id, "error", failed)
+		over, err := s.attempt(ctx, id)
+		if over {
+			if err != nil && ctx.Err() == nil {
+				s.o.Log.Error("a round stopped", "round", id, "error", err)
 			}
 			return
 		}
@@ -49,18 +49,34 @@ func (s *Service) mark(ctx context.Context, id round.ID) string {
 	return fmt.Sprint(f.machine.State(), f.machine.Finished(), s.progress[id].done)
 }
 
-// attempt opens one stream and talks as far as it goes.
-func (s *Service) attempt(ctx context.Context, id round.ID) (err error) {
-	ctx, free := s.claim(ctx, id)
+// attempt opens one stream, talks as far as it goes, and stores what that means for
+// the round. It reports whether the round is over, and why it did not come further.
+func (s *Service) attempt(ctx context.Context, id round.ID) (over bool, err error) {
+	claimed, free := s.claim(ctx, id)
 	defer free()
-	f, err := s.find(ctx, id)
+	f, err := s.find(claimed, id)
 	if err != nil || f.machine.State().Over() {
-		return err
+		return true, err
 	}
+	err = s.converse(claimed, f)
+	if ctx.Err() == nil && claimed.Err() != nil {
+		return false, err // somebody else took the round over
+	}
+	over, stored := s.settle(ctx, id, err)
+	if stored != nil {
+		return true, stored
+	}
+	return over, err
+}
+
+// converse talks to the responder on a stream of its own.
+func (s *Service) converse(ctx context.Context, f *file) (err error) {
 	stream, err := s.o.Open(ctx, f.Partner)
 	if err != nil {
 		return err
 	}
+	stop := context.AfterFunc(ctx, stream.Reset)
+	defer stop()
 	t := newTalk(s, stream, f)
 	defer func() { t.end(err) }()
 	if err := t.hello(); err != nil {
@@ -93,7 +109,7 @@ func (t *talk) propose(ctx context.Context) error {
 		case round.Pending:
 			return errors.Join(t.save(ctx, nil), errPending)
 		case round.Signed:
-			err = t.agreed(ctx)
+			err = t.agree(ctx)
 		case round.Confirmed:
 			err = t.match(ctx, int(body.Finished))
 		default:
@@ -135,14 +151,31 @@ func (t *talk) match(ctx context.Context, peerFinished int) error {
 	return t.save(ctx, nil)
 }
 
+// agree stores the agreement, if the own rules still allow the round now that the
+// size of the partner's list is known.
+func (t *talk) agree(ctx context.Context) error {
+	t.s.deciding.Lock()
+	defer t.s.deciding.Unlock()
+	ok, grounds, err := t.s.stillGranted(ctx, t.file)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		t.machine.End(round.Cancelled, wire.NotAvailable)
+		t.file.Grounds = grounds
+		if err := t.save(ctx, t.s.ending(t.file)); err != nil {
+			return err
+		}
+		return &round.OverError{Code: wire.Cancelled}
+	}
+	return t.agreed(ctx, true)
+}
+
 // settle turns the outcome of a conversation into the round's state. It reports
 // whether the round is over.
 func (s *Service) settle(ctx context.Context, id round.ID, err error) (bool, error) {
 	f, ferr := s.find(ctx, id)
 	if ferr != nil {
-		if ctx.Err() != nil {
-			return true, nil
-		}
 		return true, ferr
 	}
 	if f.machine.State().Over() {
@@ -152,14 +185,16 @@ func (s *Service) settle(ctx context.Context, id round.ID, err error) (bool, err
 	switch {
 	case over:
 		f.machine.End(state, reason)
-	case f.machine.Expire(time.Now().UnixMilli()):
-		over = true
+	case ctx.Err() != nil:
+		return false, nil // the node is stopping: the round stays as it is
+	default:
+		over = f.machine.Expire(time.Now().UnixMilli())
 	}
 	f.Note = noteOf(err)
-	if ctx.Err() != nil && !over {
-		return true, nil // the node is stopping: the round stays as it is
+	if over {
+		return true, s.put(ctx, f, s.ending(f))
 	}
-	return over, s.put(ctx, f, nil)
+	return false, s.put(ctx, f, nil)
 }
 
 // verdict tells whether an error ends a round for good, and how.
@@ -167,13 +202,15 @@ func verdict(err error) (round.State, wire.Code, bool) {
 	var broke *wire.ProtocolError
 	var said *wire.PeerError
 	switch {
+	case errors.Is(err, exact.ErrChanged):
+		return round.Failed, wire.Internal, true
 	case errors.As(err, &broke):
 		return round.Failed, broke.Code, true
 	case !errors.As(err, &said):
 		return 0, 0, false
 	}
 	switch said.Code {
-	case wire.Busy, wire.Pending, wire.Internal:
+	case wire.Busy, wire.Pending, wire.Internal, wire.Stalled:
 		return 0, 0, false
 	case wire.NotAvailable:
 		return round.Refused, said.Code, true

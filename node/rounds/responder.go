@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"entente/node/store"
+	"entente/protocol/exact"
 	"entente/protocol/round"
 	"entente/protocol/wire"
 )
@@ -16,14 +18,8 @@ func (s *Service) Serve(ctx context.Context, stream Stream) {
 	t := newTalk(s, stream, nil)
 	err := t.serve(ctx)
 	t.end(err)
-	if err == nil || t.file == nil {
-		if err != nil {
-			s.o.Log.Warn("a partner's stream ended", "partner", stream.Member(), "error", err)
-		}
-		return
-	}
-	if _, err := s.settleAnswered(ctx, t.file.id, err); err != nil {
-		s.o.Log.Error("store round", "round", t.file.id, "error", err)
+	if err != nil && ctx.Err() == nil {
+		s.o.Log.Info("a partner's stream ended", "partner", stream.Member(), "error", err)
 	}
 }
 
@@ -39,6 +35,9 @@ func (t *talk) serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := t.s.owned(ctx, id, t.stream.Member()); err != nil {
+		return err
+	}
 	if t.s.busy() {
 		return &wire.ProtocolError{Code: wire.Busy, Err: errors.New("too many rounds at once")}
 	}
@@ -46,10 +45,20 @@ func (t *talk) serve(ctx context.Context) error {
 	defer free()
 	stop := context.AfterFunc(ctx, t.stream.Reset)
 	defer stop()
-	for m := first; ; {
+	err = t.answer(ctx, id, first)
+	if err != nil && t.file != nil && ctx.Err() == nil {
+		err = errors.Join(err, t.s.settleAnswered(ctx, t, err))
+	}
+	return err
+}
+
+// answer replies to one message after the other until the proposer has said all.
+func (t *talk) answer(ctx context.Context, id round.ID, m round.Message) error {
+	for {
 		if err := t.reply(ctx, id, m); err != nil {
 			return err
 		}
+		var err error
 		if m, err = round.Read(t.conn); err != nil {
 			return ignoreEnd(err)
 		}
@@ -89,17 +98,16 @@ func (t *talk) reply(ctx context.Context, id round.ID, m round.Message) error {
 	case round.Done:
 		return t.receipt(ctx, body)
 	}
-	if m.Kind == round.KindOffer && t.machine.State() == round.Offered {
-		return t.decide(ctx)
-	}
 	before := t.machine.State()
 	out, err := t.machine.Step(m, time.Now().UnixMilli())
 	if err != nil {
 		return err
 	}
 	switch {
+	case m.Kind == round.KindOffer && before == round.Offered:
+		return t.decide(ctx)
 	case before == round.Answered && t.machine.State() == round.Agreed:
-		err = t.agreed(ctx)
+		err = t.agreed(ctx, false)
 	case before == round.Matched && t.machine.State() == round.Closed:
 		err = t.closed(ctx)
 	}
@@ -117,12 +125,27 @@ func (t *talk) reply(ctx context.Context, id round.ID, m round.Message) error {
 	return nil
 }
 
+// owned refuses a stream about a round of somebody else, before it can disturb that
+// round. An unknown round is nobody's.
+func (s *Service) owned(ctx context.Context, id round.ID, partner string) error {
+	f, err := s.find(ctx, id)
+	if errors.Is(err, ErrUnknownRound) {
+		return nil
+	}
+	if err == nil && (f.Partner != partner || f.machine.Proposer()) {
+		return &wire.ProtocolError{Code: wire.UnknownRound, Err: errors.New("the round belongs to someone else")}
+	}
+	return err
+}
+
+// offersADay bounds how many offers of one partner are looked at in a day: each
+// leaves a record that must never be deleted, lest it could be replayed.
+const offersADay = 1000
+
 // open finds the round that a stream is about, or takes in a new offer.
 func (t *talk) open(ctx context.Context, id round.ID, m round.Message) error {
 	f, err := t.s.find(ctx, id)
 	switch {
-	case err == nil && (f.Partner != t.stream.Member() || f.machine.Proposer()):
-		return &wire.ProtocolError{Code: wire.UnknownRound, Err: errors.New("the round belongs to someone else")}
 	case err == nil:
 		t.use(f)
 		return nil
@@ -140,7 +163,17 @@ func (t *talk) open(ctx context.Context, id round.ID, m round.Message) error {
 		return err
 	}
 	t.use(newFile(id, t.stream.Member(), machine))
-	return t.save(ctx, nil)
+	return t.save(ctx, func(tx *store.Tx) error {
+		today := "offers " + day(time.Now())
+		n, err := tx.Quota(t.stream.Member(), today)
+		if err != nil {
+			return err
+		}
+		if n >= offersADay {
+			return &wire.ProtocolError{Code: wire.Busy, Err: errors.New("the partner makes too many offers")}
+		}
+		return tx.AddQuota(t.stream.Member(), today, 1)
+	})
 }
 
 // receipt signs what the round cost and when it ended.
@@ -170,18 +203,30 @@ func (t *talk) cancelled(ctx context.Context, c round.Cancel) error {
 
 // settleAnswered notes what a broken conversation means for a round that a partner
 // proposed. A lost link means nothing: the partner comes back.
-func (s *Service) settleAnswered(ctx context.Context, id round.ID, err error) (bool, error) {
+func (s *Service) settleAnswered(ctx context.Context, t *talk, err error) error {
 	var broke *wire.ProtocolError
-	if !errors.As(err, &broke) || broke.Code == wire.Busy {
-		return false, nil
+	var said *wire.PeerError
+	state, code := round.Failed, wire.Internal
+	switch {
+	case errors.As(err, &broke) && broke.Code != wire.Busy:
+		code = broke.Code
+	case errors.As(err, &said) && said.Code == wire.Cancelled:
+		state, code = round.Cancelled, said.Code
+	case errors.Is(err, exact.ErrChanged):
+	default:
+		return nil
 	}
-	f, ferr := s.find(ctx, id)
-	if ferr != nil || f.machine.State().Over() {
-		return true, ferr
+	note := noteOf(err)
+	f, err := s.find(ctx, t.file.id)
+	if errors.Is(err, ErrUnknownRound) || err == nil && f.machine.State().Over() {
+		return nil
 	}
-	f.machine.End(round.Failed, broke.Code)
-	f.Note = noteOf(err)
-	return true, s.put(ctx, f, s.ending(f))
+	if err != nil {
+		return err
+	}
+	f.machine.End(state, code)
+	f.Note = note
+	return s.put(ctx, f, s.ending(f))
 }
 
 // ignoreNothing turns "nothing may take part" into a refusal.

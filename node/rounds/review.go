@@ -107,10 +107,11 @@ func (s *Service) Hits(ctx context.Context, id string) ([]Hit, error) {
 
 // Refuse turns a waiting offer down. The partner hears only "not available".
 func (s *Service) Refuse(ctx context.Context, id string) error {
-	f, err := s.named(ctx, id)
+	ctx, f, free, err := s.take(ctx, id)
 	if err != nil {
 		return err
 	}
+	defer free()
 	if f.machine.Proposer() || f.machine.State() != round.Waiting {
 		return fmt.Errorf("refuse a round that is %s: %w", f.machine.State(), ErrState)
 	}
@@ -122,14 +123,11 @@ func (s *Service) Refuse(ctx context.Context, id string) error {
 // Cancel ends a round that is not over, on this side at once and on the partner's
 // as soon as it can be reached.
 func (s *Service) Cancel(ctx context.Context, id string) error {
-	f, err := s.named(ctx, id)
+	ctx, f, free, err := s.take(ctx, id)
 	if err != nil {
 		return err
 	}
-	s.interrupt(f.id)
-	if f, err = s.find(ctx, f.id); err != nil {
-		return err
-	}
+	defer free()
 	if f.machine.State().Over() || f.machine.State() == round.Countersigned {
 		return fmt.Errorf("cancel a round that is %s: %w", f.machine.State(), ErrState)
 	}
@@ -169,15 +167,38 @@ func (s *Service) expire(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	now := time.Now().UnixMilli()
 	for _, f := range all {
-		if f.machine.State().Over() || !f.machine.Expire(time.Now().UnixMilli()) {
+		if !f.machine.Expire(now) {
 			continue
 		}
-		if err := s.put(ctx, f, s.ending(f)); err != nil {
+		ctx, f, free, err := s.take(ctx, f.id.String())
+		if err != nil {
+			return err
+		}
+		if f.machine.Expire(now) {
+			err = s.put(ctx, f, s.ending(f))
+		}
+		free()
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// take claims a round and then loads it, so that nothing changes it meanwhile.
+func (s *Service) take(ctx context.Context, name string) (context.Context, *file, func(), error) {
+	f, err := s.named(ctx, name)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	ctx, free := s.claim(ctx, f.id)
+	if f, err = s.find(ctx, f.id); err != nil {
+		free()
+		return nil, nil, nil, err
+	}
+	return ctx, f, free, nil
 }
 
 // named finds a round by its identifier as people write it.

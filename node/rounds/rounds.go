@@ -45,7 +45,13 @@ type Stream interface {
 	Reset()
 }
 
-// Options wires a Service. All fields but Log are required.
+// Tap stands between a round and its stream with a member, before the channel
+// encrypts: it returns what the round is to read from and write to. It exists so that
+// demonstrations and tests can look at every byte that a partner gets; the daemon
+// sets none.
+type Tap func(member string, stream io.ReadWriter) io.ReadWriter
+
+// Options wires a Service. All fields but Tap and Log are required.
 type Options struct {
 	Self       string
 	Key        *sign.PrivateKey
@@ -55,6 +61,7 @@ type Options struct {
 	Open       func(ctx context.Context, member string) (Stream, error)
 	Audit      func(ctx context.Context) error // brings the audit folder up to date
 	Limit      int                             // rounds at once
+	Tap        Tap                             // for demonstrations and tests
 	Log        *slog.Logger
 }
 
@@ -70,6 +77,9 @@ type Service struct {
 	talks    map[round.ID]*conversation
 	progress map[round.ID]progress
 	workers  sync.WaitGroup
+
+	// deciding makes a decision and the quota that it uses one step.
+	deciding sync.Mutex
 }
 
 // conversation is the one stream on which a round talks at a time.
@@ -161,7 +171,7 @@ func (s *Service) start(id round.ID) bool {
 	return true
 }
 
-// claim makes the caller's conversation the only one of a round: an older one,
+// claim makes the caller the only one who works on a round: an older conversation,
 // left hanging by a dead link, is ended first. The returned function frees it.
 func (s *Service) claim(ctx context.Context, id round.ID) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -185,22 +195,11 @@ func (s *Service) claim(ctx context.Context, id round.ID) (context.Context, func
 	}
 }
 
-// interrupt ends a round's conversation, if there is one, and waits for its end.
-func (s *Service) interrupt(id round.ID) {
-	s.mu.Lock()
-	old := s.talks[id]
-	s.mu.Unlock()
-	if old != nil {
-		old.cancel()
-		<-old.ended
-	}
-}
-
 // busy reports whether the node has as many conversations as it may have.
 func (s *Service) busy() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.talks) > s.o.Limit
+	return len(s.talks) >= s.o.Limit
 }
 
 // notify wakes everyone who waits for a round to change.

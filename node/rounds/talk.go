@@ -49,6 +49,9 @@ func (c *counted) Write(p []byte) (int, error) {
 
 func newTalk(s *Service, stream Stream, f *file) *talk {
 	t := &talk{s: s, stream: stream, bytes: &counted{ReadWriter: stream}}
+	if s.o.Tap != nil {
+		t.bytes.ReadWriter = s.o.Tap(stream.Member(), stream)
+	}
 	t.conn = wire.NewConn(t.bytes)
 	if f != nil {
 		t.use(f)
@@ -187,9 +190,10 @@ const (
 	labelCertificate = "entente/round-certificate/1"
 )
 
-// agreed stores an agreement that both sides have signed: the use of the quotas,
-// and its sealed digest in the submitted chain, in one step with the state.
-func (t *talk) agreed(ctx context.Context) error {
+// agreed stores an agreement that both sides have signed, and its sealed digest in
+// the submitted chain, in one step with the state. The proposer counts the round
+// against its quota here; the responder has done so with its answer.
+func (t *talk) agreed(ctx context.Context, charge bool) error {
 	agreement := t.machine.Agreement()
 	opening, err := entry.Seal(labelAgreement, agreement[:])
 	if err != nil {
@@ -199,8 +203,10 @@ func (t *talk) agreed(ctx context.Context) error {
 		return err
 	}
 	return t.save(ctx, func(tx *store.Tx) error {
-		if err := t.s.charge(tx, t.file); err != nil {
-			return err
+		if charge {
+			if err := t.s.charge(tx, t.file); err != nil {
+				return err
+			}
 		}
 		return submit(tx, opening)
 	})

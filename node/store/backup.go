@@ -14,8 +14,9 @@ import (
 	"entente/protocol/entry"
 )
 
-// Names of files that exist only while a backup is written or read.
+// Names of files that exist only while a store or backup is made.
 const (
+	createCopy  = "create.new"
 	backupCopy  = "backup.new"
 	restoreCopy = "restore.new"
 )
@@ -162,18 +163,7 @@ func restore(ctx context.Context, dir string, key seal.Key, author entry.Author,
 	if err := errors.Join(s.revive(ctx, now), s.Close()); err != nil {
 		return err
 	}
-	if _, err := os.Lstat(s.path + "-wal"); !errors.Is(err, os.ErrNotExist) {
-		return errors.New("the log of the copy was not written back")
-	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return err
-	}
-	err = root.Rename(restoreCopy, File)
-	if err == nil {
-		err = syncFolder(root)
-	}
-	return errors.Join(err, root.Close())
+	return s.settle()
 }
 
 // revive checks a restored copy and makes it safe to go on with.
@@ -208,10 +198,10 @@ func openStreamTo(key seal.Key, path string, r io.Reader) error {
 	return errors.Join(err, f.Close())
 }
 
-// removeCopies removes what a killed backup or restore left.
+// removeCopies removes what a killed Create, Backup or Restore left.
 func removeCopies(dir string) error {
 	var names []string
-	for _, base := range []string{backupCopy, restoreCopy} {
+	for _, base := range []string{createCopy, backupCopy, restoreCopy} {
 		names = append(names, base, base+"-wal", base+"-shm", base+"-journal")
 	}
 	return removeFiles(dir, names...)

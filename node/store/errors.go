@@ -26,6 +26,8 @@ var (
 	ErrAltered = errors.New("a stored value was altered")
 	// ErrDamaged says that the file is not a sound database of this program.
 	ErrDamaged = errors.New("the database is damaged")
+	// ErrNewer says that a newer version of this program made the database.
+	ErrNewer = errors.New("a newer version of this program made the database")
 	// ErrFull says that the disk or the database has no room left; nothing was lost.
 	ErrFull = errors.New("the disk is full")
 	// ErrLocked says that another process holds the directory.

@@ -227,3 +227,8 @@ func grep(t testing.TB, dir string, want []byte) bool {
 	}
 	return found
 }
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}

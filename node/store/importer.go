@@ -62,6 +62,9 @@ type Importer struct {
 	failed error // of a flush: what was answered for is lost, so Commit must refuse
 }
 
+// Format prints a placeholder, whatever the verb: an importer holds rows and a key.
+func (*Importer) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("[importer]")) }
+
 // Importer begins an import into a list. One runs at a time; a second waits. The
 // caller must end it with Commit or Rollback.
 func (s *Store) Importer(ctx context.Context, listID int64) (*Importer, error) {

@@ -24,6 +24,13 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}
+	have, newest, err := p.GetVersions(ctx)
+	if err != nil {
+		return fmt.Errorf("read the version of the schema: %w", named(err))
+	}
+	if have > newest {
+		return fmt.Errorf("%w: version %d of its schema is not known here, only up to %d", ErrNewer, have, newest)
+	}
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("bring the schema up to date: %w", named(err))
 	}

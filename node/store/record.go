@@ -108,6 +108,10 @@ type stored struct {
 // storedVersion is the first byte of an encoded record.
 const storedVersion = 1
 
+// maxTexts bounds the never-with members and the codes of one record; indicator.Handling
+// admits no more.
+const maxTexts = 64
+
 // flags of an encoded record.
 const (
 	flagMinor = 1 << iota
@@ -251,7 +255,7 @@ func (d *decoder) text() []byte {
 
 func (d *decoder) texts() []string {
 	n := d.uvarint()
-	if d.failed || n > uint64(len(d.rest)) { // each text takes at least a byte
+	if d.failed || n > maxTexts {
 		d.failed = true
 		return nil
 	}

@@ -88,14 +88,15 @@ func (s *Store) DropSnapshot(ctx context.Context, id int64) error {
 
 // DropSnapshot erases a snapshot and its key as part of a transaction.
 func (t *Tx) DropSnapshot(id int64) error {
-	t.erased = true
 	for _, q := range []string{
 		"DELETE FROM segments WHERE snapshot = ?", "DELETE FROM snapshot_lists WHERE snapshot = ?",
 		"DELETE FROM snapshots WHERE id = ?",
 	} {
-		if _, err := t.exec(q, id); err != nil {
+		n, err := t.exec(q, id)
+		if err != nil {
 			return fmt.Errorf("drop snapshot: %w", err)
 		}
+		t.erased = t.erased || n > 0
 	}
 	return nil
 }
@@ -119,7 +120,7 @@ func (s *Store) segment(ctx context.Context, key seal.Key, id, number, left int6
 // decodeSegment decodes exactly n items.
 func decodeSegment(b []byte, n int) ([]SnapshotItem, error) {
 	d := decoder{rest: b}
-	if n > len(b) { // an item takes at least two bytes
+	if 2*n > len(b) { // an item takes at least two bytes
 		return nil, errSegment
 	}
 	out := make([]SnapshotItem, 0, n)

@@ -92,9 +92,15 @@ type Bundle struct {
 	Files   map[string][]byte // by path
 }
 
+// maxFiles bounds the files of one bundle.
+const maxFiles = 512
+
 // PutBundle keeps a bundle. The same one may be put again; errors.Is ErrExists if the
 // version is taken by another, or its digest by another version.
 func (t *Tx) PutBundle(version uint64, digest [32]byte, files map[string][]byte) error {
+	if len(files) > maxFiles {
+		return fmt.Errorf("put bundle: it has more than %d files", maxFiles)
+	}
 	row := bundleRow(version)
 	sealed := t.store.keys.column.Seal(encodeFiles(files), place("bundles", "sealed", row))
 	n, err := t.exec("INSERT OR IGNORE INTO bundles (version, digest, sealed) VALUES (?, ?, ?)", int64(version), digest[:], sealed)
@@ -161,7 +167,11 @@ func decodeFiles(b []byte) (map[string][]byte, error) {
 	d := decoder{rest: b}
 	out := make(map[string][]byte)
 	last := ""
-	for n := d.uvarint(); n > 0 && !d.failed; n-- {
+	n := d.uvarint()
+	if n > maxFiles {
+		d.failed = true
+	}
+	for ; n > 0 && !d.failed; n-- {
 		name, content := string(d.text()), slices.Clone(d.text())
 		if len(out) > 0 && name <= last {
 			d.failed = true

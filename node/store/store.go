@@ -29,6 +29,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	_ "modernc.org/sqlite" // the driver behind database/sql
 
@@ -68,12 +69,17 @@ type Store struct {
 		ends   map[string]logEnd // of the logs that this process has read through
 	}
 
+	unforgotten atomic.Bool // something erased may still be in the log file; see forget
+
 	flushRows int // see the constant; tests set it smaller
 
 	// step is called at each point where a kill would leave a distinct state.
 	// Only tests set it, before the store is shared.
 	step func(name string)
 }
+
+// Format prints a placeholder, whatever the verb: a store holds keys.
+func (*Store) Format(s fmt.State, _ rune) { _, _ = s.Write([]byte("[store]")) }
 
 // Create makes a new store in dir, sealed under key. author signs the chains.
 // errors.Is ErrExists if there is a store already.
@@ -84,22 +90,45 @@ func Create(ctx context.Context, dir string, key seal.Key, author entry.Author) 
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("create store: %w", err)
 	}
-	f, err := os.OpenFile(filepath.Join(dir, File), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("create store: %w", err)
+	if err := create(ctx, dir, key, author); err != nil {
+		return nil, fmt.Errorf("create store: %w", errors.Join(err, removeCopies(dir)))
 	}
-	if err := f.Close(); err != nil {
-		return nil, fmt.Errorf("create store: %w", err)
+	return Open(ctx, dir, key, author)
+}
+
+// create makes the file under another name first, so that a kill leaves no half store.
+func create(ctx context.Context, dir string, key seal.Key, author entry.Author) error {
+	if err := removeCopies(dir); err != nil {
+		return err
 	}
-	s, err := open(ctx, dir, File, key, author)
+	if err := removeFiles(dir, File+"-wal", File+"-shm"); err != nil { // of a store that is no more
+		return err
+	}
+	s, err := open(ctx, dir, createCopy, key, author)
 	if err != nil {
-		return nil, fmt.Errorf("create store: %w", err)
+		return err
 	}
 	err = s.Update(ctx, func(tx *Tx) error { return tx.Put(settingKey, []byte(settingText)) })
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("create store: %w", err), s.Close())
+	if err := errors.Join(err, s.Close()); err != nil {
+		return err
 	}
-	return s, nil
+	return s.settle()
+}
+
+// settle gives a finished and closed copy the name of the store.
+func (s *Store) settle() error {
+	if _, err := os.Lstat(s.path + "-wal"); !errors.Is(err, os.ErrNotExist) {
+		return errors.New("the log of the new store was not written back")
+	}
+	root, err := os.OpenRoot(s.dir)
+	if err != nil {
+		return err
+	}
+	err = root.Rename(filepath.Base(s.path), File)
+	if err == nil {
+		err = syncFolder(root)
+	}
+	return errors.Join(err, root.Close())
 }
 
 // Open opens the store in dir. errors.Is ErrNotFound without one, ErrKey if key
@@ -124,7 +153,13 @@ func open(ctx context.Context, dir, file string, key seal.Key, author entry.Auth
 		dir: dir, path: filepath.Join(dir, file), keys: newRing(key), author: author,
 		importing: make(chan struct{}, 1), flushRows: flushRows, step: func(string) {},
 	}
-	var err error
+	f, err := os.OpenFile(s.path, os.O_CREATE|os.O_RDWR, 0o600) // with these rights, whatever the umask
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Close(); err != nil {
+		return nil, err
+	}
 	if s.write, err = connect(s.path, forWriting()); err != nil {
 		return nil, err
 	}
@@ -224,9 +259,7 @@ func (s *Store) checkKey(ctx context.Context) error {
 // Close writes the log back into the database and closes it.
 func (s *Store) Close() error {
 	var errs []error
-	if s.read != nil {
-		errs = append(errs, s.read.Close())
-	}
+	errs = append(errs, s.read.Close())
 	errs = append(errs, s.write.Close())
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("close store: %w", err)

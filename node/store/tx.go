@@ -52,17 +52,29 @@ func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
 		s.advanceHeads(context.WithoutCancel(ctx))
 		s.step("after heads")
 	}
-	if t.erased {
+	if t.erased || s.unforgotten.Load() {
 		s.forget(context.WithoutCancel(ctx))
 	}
 	return nil
 }
 
-// forget empties the log file, which still holds the overwritten pages of what
-// was deleted. A reader may prevent it; then the next deletion or Close does it.
+// forget empties the log file, which still holds the overwritten pages of what was
+// deleted. A reader of an older state prevents that; it is tried again after the next
+// Updates, and Close does it at the latest.
 func (s *Store) forget(ctx context.Context) {
+	s.unforgotten.Store(true)
+	c, err := s.write.Conn(ctx)
+	if err != nil {
+		return // the store was closed
+	}
+	defer func() { _ = c.Close() }() // gives it back to the pool
 	var busy, frames, done int
-	_ = s.write.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &done)
+	_, err1 := c.ExecContext(ctx, "PRAGMA busy_timeout = 50") // writers must not wait for a long reader
+	err2 := c.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &done)
+	_, err3 := c.ExecContext(ctx, fmt.Sprintf("PRAGMA busy_timeout = %d", busyMillis))
+	if errors.Join(err1, err2, err3) == nil && busy == 0 {
+		s.unforgotten.Store(false)
+	}
 }
 
 // exec runs one statement and names what fails.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"syscall"
@@ -105,6 +106,8 @@ func reason(err error) string {
 		return "own limit reached: " + clip(err.Error())
 	case isTimeout(err):
 		return "no answer"
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return "ended the connection during the handshake"
 	}
 	return clip(err.Error())
 }

@@ -8,11 +8,15 @@ import (
 	lrate "github.com/libp2p/go-libp2p/x/rate"
 )
 
-const mebibyte = 1 << 20
+const (
+	mebibyte       = 1 << 20
+	connsPerSource = 64 // from one IPv4 address or IPv6 /56
+)
 
 // limits are written out, for 64 members on a machine with 4 GB, and do not follow
 // the machine's memory: a limit that nobody chose cannot be explained to an
 // operator. Memory counts receive windows: at most 16 MiB a stream, 256 KiB at start.
+// Transient is what has not shown its key yet: one source can hold a third of it.
 func limits() rcmgr.PartialLimitConfig {
 	conns := func(in, out rcmgr.LimitVal, memory int64) rcmgr.ResourceLimits {
 		return rcmgr.ResourceLimits{
@@ -25,11 +29,11 @@ func limits() rcmgr.PartialLimitConfig {
 		return l
 	}
 	protocolStreams := streams(rcmgr.ResourceLimits{Memory: 1024 * mebibyte}, 4096, 4096)
-	protocolPeer := streams(rcmgr.ResourceLimits{Memory: 96 * mebibyte}, 64, 64)
+	protocolPeer := streams(rcmgr.ResourceLimits{Memory: 96 * mebibyte}, mostStreams, mostStreams)
 	return rcmgr.PartialLimitConfig{
-		System:              streams(conns(256, 256, 1024*mebibyte), 4096, 4096),
-		Transient:           streams(conns(64, 64, 64*mebibyte), 512, 512),
-		PeerDefault:         streams(conns(4, 4, 96*mebibyte), 64, 64),
+		System:              streams(conns(448, 256, 1024*mebibyte), 4096, 4096),
+		Transient:           streams(conns(192, 64, 64*mebibyte), 512, 512),
+		PeerDefault:         streams(conns(4, 4, 96*mebibyte), mostStreams, mostStreams),
 		ServiceDefault:      protocolStreams,
 		ServicePeerDefault:  protocolPeer,
 		ProtocolDefault:     protocolStreams,
@@ -42,8 +46,8 @@ func limits() rcmgr.PartialLimitConfig {
 // newResources builds the resource manager. Connections per source are limited
 // here, handshakes per source by the gater; several members may share an address.
 func newResources() (network.ResourceManager, error) {
-	subnets4 := []rcmgr.ConnLimitPerSubnet{{PrefixLength: 32, ConnCount: 128}}
-	subnets6 := []rcmgr.ConnLimitPerSubnet{{PrefixLength: 56, ConnCount: 128}}
+	subnets4 := []rcmgr.ConnLimitPerSubnet{{PrefixLength: 32, ConnCount: connsPerSource}}
+	subnets6 := []rcmgr.ConnLimitPerSubnet{{PrefixLength: 56, ConnCount: connsPerSource}}
 	m, err := rcmgr.NewResourceManager(
 		rcmgr.NewFixedLimiter(limits().Build(rcmgr.InfiniteLimits)),
 		rcmgr.WithMetricsDisabled(),

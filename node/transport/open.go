@@ -40,8 +40,8 @@ func (t *Transport) Open(ctx context.Context, member, protocolID string) (*Strea
 }
 
 // negotiated returns a raw stream on which the partner has confirmed the protocol.
-// A connection from before may have died unnoticed (the partner restarted): then a
-// new one is tried once.
+// A connection from before may have died unnoticed (the partner restarted, or has
+// admitted this node only since): then it is given up and a new one tried.
 func (t *Transport) negotiated(ctx context.Context, p peer.ID, id protocol.ID) (network.Stream, error) {
 	for {
 		before := t.swarm.ConnsToPeer(p)
@@ -53,12 +53,18 @@ func (t *Transport) negotiated(ctx context.Context, p peer.ID, id protocol.ID) (
 		if err == nil {
 			return raw, nil
 		}
-		if slices.Contains(before, c) && c.IsClosed() && ctx.Err() == nil {
-			_ = c.Close()
-			continue
+		if ctx.Err() != nil || !slices.Contains(before, c) || !dead(c, err) {
+			return nil, t.unadmitted(p, answerFailure(err))
 		}
-		return nil, t.unadmitted(p, answerFailure(err))
+		_ = c.Close()
 	}
+}
+
+// dead reports whether a connection ended, by its own account or by that of a
+// stream: QUIC tells its streams first.
+func dead(c network.Conn, err error) bool {
+	var ce *network.ConnError
+	return c.IsClosed() || errors.As(err, &ce)
 }
 
 // unadmitted replaces an error that came only from removing the member meanwhile.
@@ -97,11 +103,9 @@ func (t *Transport) negotiate(ctx context.Context, c network.Conn, id protocol.I
 	})
 	_ = raw.SetDeadline(time.Now().Add(t.o.IdleTimeout))
 	err = multistream.SelectProtoOrFail(id, raw)
-	if !stop() {
+	if !stop() { // then err is only that of the stream reset here
 		<-finished
-		if err == nil {
-			err = context.Cause(ctx)
-		}
+		err = context.Cause(ctx)
 	}
 	if err != nil {
 		_ = raw.Reset()

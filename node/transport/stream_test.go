@@ -31,18 +31,38 @@ func each(t *testing.T, f func(t *testing.T, listen string)) {
 	}
 }
 
+const greet = "/entente/test-greet/1"
+
+// greeter sends one byte, so that the other side knows that it runs, and then waits
+// for its context.
+func greeter(ended func(cause error)) func(context.Context, *transport.Stream) {
+	return func(ctx context.Context, s *transport.Stream) {
+		if _, err := s.Write([]byte{1}); err != nil {
+			return
+		}
+		<-ctx.Done()
+		ended(context.Cause(ctx))
+	}
+}
+
+func greeted(t testing.TB, a *node) *transport.Stream {
+	t.Helper()
+	s, err := a.Open(t.Context(), "BE", greet)
+	if err == nil {
+		_, err = io.ReadFull(s, make([]byte, 1))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 func TestRemovalCuts(t *testing.T) {
 	each(t, func(t *testing.T, listen string) {
 		a, b := pair(t, listen, transport.Options{})
 		served := make(chan error, 1)
-		b.Handle("/entente/test-wait/1", func(ctx context.Context, s *transport.Stream) {
-			<-ctx.Done()
-			served <- context.Cause(ctx)
-		})
-		s, err := a.Open(t.Context(), "BE", "/entente/test-wait/1")
-		if err != nil {
-			t.Fatal(err)
-		}
+		b.Handle(greet, greeter(func(cause error) { served <- cause }))
+		s := greeted(t, a)
 		own, err := b.Open(t.Context(), "AU", echo)
 		if err != nil {
 			t.Fatal(err)
@@ -159,8 +179,11 @@ func TestContextEndResets(t *testing.T) {
 	each(t, func(t *testing.T, listen string) {
 		a, b := pair(t, listen, transport.Options{})
 		served := make(chan error, 1)
-		b.Handle("/entente/test-read/1", func(_ context.Context, s *transport.Stream) {
+		b.Handle("/entente/test-read/1", func(ctx context.Context, s *transport.Stream) {
 			_, err := s.Read(make([]byte, 1))
+			if ctx.Err() != nil {
+				t.Errorf("the end of a stream ended its handler's context: %v", context.Cause(ctx))
+			}
 			served <- err
 		})
 		ctx, cancel := context.WithCancelCause(t.Context())
@@ -265,14 +288,9 @@ func TestCloseLeavesNothing(t *testing.T) {
 		a, b := pair(t, listen, transport.Options{})
 		var ended sync.WaitGroup
 		ended.Add(3)
-		b.Handle("/entente/test-wait/1", func(ctx context.Context, s *transport.Stream) {
-			<-ctx.Done()
-			ended.Done()
-		})
+		b.Handle(greet, greeter(func(error) { ended.Done() }))
 		for range 3 {
-			if _, err := a.Open(t.Context(), "BE", "/entente/test-wait/1"); err != nil {
-				t.Fatal(err)
-			}
+			greeted(t, a)
 			if _, err := a.Open(t.Context(), "BE", echo); err != nil {
 				t.Fatal(err)
 			}

@@ -42,6 +42,7 @@ import (
 const (
 	defaultIdleTimeout = time.Minute
 	defaultStreams     = 16
+	mostStreams        = 64 // see limits
 	shortestIdle       = 100 * time.Millisecond
 )
 
@@ -59,7 +60,8 @@ type Options struct {
 	// IdleTimeout is how long a stream may rest without a byte in either direction;
 	// 0 means one minute.
 	IdleTimeout time.Duration
-	// StreamsPerMember is how many streams of one member are served at once; 0 means 16.
+	// StreamsPerMember is how many streams of one member are served at once, 1 to 64;
+	// 0 means 16.
 	StreamsPerMember int
 	// Log gets what an operator should know; nil means nothing is logged.
 	Log *slog.Logger
@@ -149,8 +151,8 @@ func (o *Options) complete() error {
 	if o.StreamsPerMember == 0 {
 		o.StreamsPerMember = defaultStreams
 	}
-	if o.StreamsPerMember < 0 {
-		return errors.New("start transport: streams per member is negative")
+	if o.StreamsPerMember < 1 || o.StreamsPerMember > mostStreams {
+		return fmt.Errorf("start transport: streams per member must be 1 to %d", mostStreams)
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

@@ -17,14 +17,14 @@ import (
 // RosterState is the body of RosterJoined: from this entry on the chain's Federation is
 // the digest.
 type RosterState struct {
-	_struct bool `codec:",toarray"`
+	_       struct{} `codec:",toarray"`
 	Version uint64
 	Digest  []byte // of the roster
 }
 
 // PolicyState is the body of PolicyActivated.
 type PolicyState struct {
-	_struct bool `codec:",toarray"`
+	_       struct{} `codec:",toarray"`
 	Version uint64
 	Digest  []byte // of the bundle of rules
 }
@@ -32,21 +32,21 @@ type PolicyState struct {
 // Gap is the body of Restored: the numbers that the node skips because it cannot know
 // whether it had used them before its store was lost.
 type Gap struct {
-	_struct bool   `codec:",toarray"`
-	First   uint64 // first skipped number: the one after the entry named as previous
-	Last    uint64 // last skipped number: the one before the Restored entry's own
-	Lost    uint64 // how many of them, from First on, the node knows that it had used
+	_     struct{} `codec:",toarray"`
+	First uint64   // first skipped number: the one after the entry named as previous
+	Last  uint64   // last skipped number: the one before the Restored entry's own
+	Lost  uint64   // how many of them, from First on, the node knows that it had used
 }
 
 // Sealed is the body of SealedDigest and of LocalHead.
 type Sealed struct {
-	_struct bool `codec:",toarray"`
-	Digest  []byte
+	_      struct{} `codec:",toarray"`
+	Digest []byte
 }
 
 // HeadState is what a LocalHead seals.
 type HeadState struct {
-	_struct  bool `codec:",toarray"`
+	_        struct{} `codec:",toarray"`
 	Sequence uint64
 	Digest   []byte
 }
@@ -62,10 +62,10 @@ const MaxLabel = 64
 // 256 random bits. Keep openings where they can be erased: the digest then stays, and
 // says nothing for ever.
 type Opening struct {
-	_struct bool   `codec:",toarray"`
-	Label   string // what is sealed, such as HeadLabel; at most MaxLabel bytes of printing ASCII
-	Nonce   []byte // 32 random bytes, never used twice
-	Body    []byte // at most MaxBody bytes
+	_     struct{} `codec:",toarray"`
+	Label string   // what is sealed, such as HeadLabel; at most MaxLabel bytes of printing ASCII
+	Nonce []byte   // 32 random bytes, never used twice
+	Body  []byte   // at most MaxBody bytes
 }
 
 // Seal draws a nonce for a body. Digest then is what may be published.

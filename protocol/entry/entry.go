@@ -129,9 +129,9 @@ func (k Kind) Allowed(c Chain) bool {
 // Entry is one statement of one member. Its canonical CBOR is an array of these fields
 // in this order, and the signature is over those bytes.
 type Entry struct {
-	_struct    bool   `codec:",toarray"`
-	Version    uint16 // of this form
-	Federation []byte // digest of the roster that binds the member; empty before the first
+	_          struct{} `codec:",toarray"`
+	Version    uint16   // of this form
+	Federation []byte   // digest of the roster that binds the member; empty before the first
 	Chain      Chain
 	Member     string // who states it
 	Sequence   uint64 // 0 for the first; grows by one, but at a Restored entry
@@ -144,7 +144,7 @@ type Entry struct {
 // Signed is an entry's canonical bytes with the member's signature over them: what logs
 // hold and what travels.
 type Signed struct {
-	_struct   bool `codec:",toarray"`
+	_         struct{} `codec:",toarray"`
 	Entry     []byte
 	Signature []byte
 }

@@ -29,12 +29,12 @@ type countReceiver struct {
 func (c countSuite) Receive(ctx context.Context, rw io.ReadWriter, s Session, set Set, j Journal, p Progress) (Result, error) {
 	d, err := openSide(ctx, c.suite, receiver, s, set, j)
 	if err != nil {
-		return Result{}, fmt.Errorf("receive: %w", err)
+		return refused(rw, err)
 	}
 	r := &countReceiver{side: d, answered: make(chan arrival, 1)}
 	durable, err := r.restore(ctx)
 	if err != nil {
-		return Result{}, fmt.Errorf("receive: %w", err)
+		return refused(rw, err)
 	}
 	r.link = d.link(rw, durable, p)
 	r.link.accept[answers] = r.takeAnswer
@@ -152,12 +152,12 @@ type countSender struct {
 func (c countSuite) Send(ctx context.Context, rw io.ReadWriter, s Session, set Set, j Journal, p Progress) (Result, error) {
 	d, err := openSide(ctx, c.suite, sender, s, set, j)
 	if err != nil {
-		return Result{}, fmt.Errorf("send: %w", err)
+		return refused(rw, err)
 	}
 	o := &countSender{side: d, key: d.key.Scalar()}
 	durable, err := o.restore(ctx)
 	if err != nil {
-		return Result{}, fmt.Errorf("send: %w", err)
+		return refused(rw, err)
 	}
 	o.link = d.link(rw, durable, p)
 	o.link.begin = o.vet
@@ -193,21 +193,22 @@ func (o *countSender) drawNoise(ctx context.Context) (int, error) {
 	if o.noise.Max() == 0 {
 		return 0, nil
 	}
-	dummies := -1
-	_, err := o.diary.read(ctx, noiseRecord, exactly(func(int) int { return 4 }, func(_ int, data []byte) error {
-		dummies = int(binary.BigEndian.Uint32(data))
+	var drawn uint32
+	n, err := o.diary.read(ctx, noiseRecord, exactly(func(int) int { return 4 }, func(_ int, data []byte) error {
+		drawn = binary.BigEndian.Uint32(data)
 		return nil
 	}))
 	if err != nil {
 		return 0, err
 	}
-	if dummies > o.noise.Max() {
-		return 0, fmt.Errorf("read journal: noise of %d, at most %d", dummies, o.noise.Max())
+	if n > 1 || drawn > uint32(o.noise.Max()) {
+		return 0, fmt.Errorf("read journal: %d draws of noise, the last of %d, at most %d", n, drawn, o.noise.Max())
 	}
-	if dummies >= 0 {
-		return dummies, nil
+	if n == 1 {
+		return int(drawn), nil
 	}
-	if dummies, err = o.noise.Sample(); err != nil {
+	dummies, err := o.noise.Sample()
+	if err != nil {
 		return 0, fmt.Errorf("noise of the count: %w", err)
 	}
 	return dummies, o.diary.put(ctx, noiseRecord, 0, binary.BigEndian.AppendUint32(nil, uint32(dummies)))

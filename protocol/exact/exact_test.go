@@ -179,7 +179,14 @@ func TestAgainstPlainIntersection(t *testing.T) {
 	near := span(0, 60)
 	for i, e := range near { // one digit, one letter, one byte off
 		near[i] = bytes.Clone(e)
-		near[i][len(e)-1-i%5] ^= byte(1 + i%3)
+		switch i % 3 {
+		case 0:
+			near[i][len(e)-1] ^= 0x40
+		case 1:
+			near[i] = append(near[i], '0')
+		default:
+			near[i][0] ^= 1
+		}
 	}
 	ends := list{{0}, bytes.Repeat([]byte{0}, 2), bytes.Repeat([]byte{0xff}, MaxElement), {0xff}, []byte("\x00\x01a")}
 	for name, about := range map[string]terms{

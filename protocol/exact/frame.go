@@ -33,7 +33,7 @@ const (
 // startMessage opens a side: who it is, which run it means, how many chunks of each of its
 // incoming flows are durable. The peer goes on from there.
 type startMessage struct {
-	_struct bool `codec:",toarray"`
+	_       struct{} `codec:",toarray"`
 	Role    uint8
 	Session [32]byte
 	First   uint32
@@ -43,9 +43,9 @@ type startMessage struct {
 // progressMessage says how many chunks of the incoming flows are durable. It also keeps
 // the stream alive while a side computes.
 type progressMessage struct {
-	_struct bool `codec:",toarray"`
-	First   uint32
-	Second  uint32
+	_      struct{} `codec:",toarray"`
+	First  uint32
+	Second uint32
 }
 
 // malformed blames the peer for bytes that break the layout.

@@ -32,13 +32,13 @@ type oprfReceiver struct {
 func (o oprfSuite) Receive(ctx context.Context, rw io.ReadWriter, s Session, set Set, j Journal, p Progress) (Result, error) {
 	d, err := openSide(ctx, o.suite, receiver, s, set, j)
 	if err != nil {
-		return Result{}, fmt.Errorf("receive: %w", err)
+		return refused(rw, err)
 	}
 	r := &oprfReceiver{side: d, free: make(chan struct{}, window()), asked: make(chan *oprf.Batch, window()),
 		answered: make(chan arrival, window())}
 	durable, err := r.restore(ctx)
 	if err != nil {
-		return Result{}, fmt.Errorf("receive: %w", err)
+		return refused(rw, err)
 	}
 	r.link = d.link(rw, durable, p)
 	r.link.begin = r.vet

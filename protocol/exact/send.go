@@ -23,13 +23,13 @@ type oprfSender struct {
 func (s oprfSuite) Send(ctx context.Context, rw io.ReadWriter, agreed Session, set Set, j Journal, p Progress) (Result, error) {
 	d, err := openSide(ctx, s.suite, sender, agreed, set, j)
 	if err != nil {
-		return Result{}, fmt.Errorf("send: %w", err)
+		return refused(rw, err)
 	}
 	o := &oprfSender{side: d, asked: make(chan arrival, 1),
 		own: ownList{side: d, size: entrySize, n: d.items.len()}}
 	durable, err := o.restore(ctx)
 	if err != nil {
-		return Result{}, fmt.Errorf("send: %w", err)
+		return refused(rw, err)
 	}
 	o.link = d.link(rw, durable, p)
 	o.link.begin = o.begin

@@ -103,6 +103,12 @@ func (d *side) slotInputs(slots []uint32, padding []byte, index int) [][]byte {
 	return chunk
 }
 
+// refused ends an attempt in which nothing was sent.
+func refused(rw io.ReadWriter, err error) (Result, error) {
+	reset(rw)
+	return Result{}, fmt.Errorf("open run: %w", err)
+}
+
 // finish records the attempt's bytes and puts the sums into the result.
 func (d *side) finish(ctx context.Context, l *link, result Result, err error) (Result, error) {
 	// Also after a cancellation, which is when the record matters.

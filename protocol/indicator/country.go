@@ -49,16 +49,6 @@ func alpha2(alpha3 string) string {
 	return ""
 }
 
-// knownCountry reports an ISO 3166-1 alpha-2 code.
-func knownCountry(alpha2 string) bool {
-	for i := 0; i+5 <= len(isoCountries); i += 6 {
-		if isoCountries[i:i+2] == alpha2 {
-			return true
-		}
-	}
-	return false
-}
-
 // issuerCode returns the three characters under which ICAO Doc 9303 knows an issuer, and
 // whether the input was written differently.
 func issuerCode(s string) (code string, changed, ok bool) {

@@ -28,8 +28,8 @@ func digitValue(r rune) (byte, bool) {
 }
 
 // fold writes digits of every script, full-width letters and signs, and the many dashes
-// and spaces as their ASCII counterparts. Letters of other scripts stay: a Cyrillic А is
-// not an A.
+// and spaces as their ASCII counterparts, and drops joiners. Letters of other scripts stay:
+// a Cyrillic А is not an A.
 func fold(s string) (string, bool) {
 	if isASCII(s) {
 		return s, false
@@ -52,6 +52,8 @@ func foldRune(r rune) rune {
 		return '-'
 	case r == 0xFE62:
 		return '+'
+	case r == 0x200C, r == 0x200D: // joiners, which only letters can have
+		return -1
 	case unicode.Is(unicode.Zs, r):
 		return ' '
 	}

@@ -68,9 +68,9 @@ type written struct {
 	plus   bool
 }
 
-// read decides what the digits mean. Without a + there can be two readings; one that is
-// known to be assigned wins over one that only has a possible length, and among equals
-// the order is the one below.
+// read decides what the digits mean. Without a + there can be two readings, as a national
+// number and with a country code. One that is known to be assigned wins, the national one
+// first; then a national one of a possible length; then one with the own country's code.
 func (w written) read(region string) (phone, *Rejection) {
 	if placeholder(w.digits) || strings.HasSuffix(w.digits, "0000000") {
 		return phone{}, reject(ReasonStopValue)
@@ -93,7 +93,9 @@ func (w written) read(region string) (phone, *Rejection) {
 	if r == nil && p.valid || strings.HasPrefix(w.digits, "0") {
 		return p, r
 	}
-	if q, foreign := international(w.digits); foreign == nil && q.valid {
+	q, foreign := international(w.digits)
+	own := foreign == nil && int(q.number.GetCountryCode()) == phonenumbers.GetCountryCodeForRegion(region)
+	if foreign == nil && (q.valid || r != nil && own) {
 		q.changes = append([]Change{changePlus}, q.changes...)
 		return q, nil
 	}

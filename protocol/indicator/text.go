@@ -59,12 +59,13 @@ func textMark(s string) (string, bool) {
 	return s, false
 }
 
-// invisible covers byte order marks, zero-width characters, soft hyphens and the marks
-// that steer writing direction: all get into cells by copying and none is ever seen.
+// invisible covers byte order marks, zero-width spaces, soft hyphens and the marks that
+// steer writing direction: all get into cells by copying and none is ever seen. The two
+// joiners are not among them: in domains and names of some scripts they count.
 func invisible(r rune) bool {
 	if r < 0xAD {
 		return false
 	}
 	return r == 0xAD || r == 0x61C || r == 0x180E || r == 0xFEFF || r == 0x2060 ||
-		(r >= 0x200B && r <= 0x200F) || (r >= 0x202A && r <= 0x202E) || (r >= 0x2066 && r <= 0x2069)
+		r == 0x200B || r == 0x200E || r == 0x200F || (r >= 0x202A && r <= 0x202E) || (r >= 0x2066 && r <= 0x2069)
 }

@@ -45,7 +45,7 @@ func Roles() []Role { return []Role{State, Organisation, NGO, Observer} }
 // Member is one entry of the roster. Its canonical CBOR is an array of these fields in
 // this order.
 type Member struct {
-	_struct   bool     `codec:",toarray"`
+	_         struct{} `codec:",toarray"`
 	ID        string   // 2 to 16 of A-Z, 0-9 and inner hyphens
 	Name      string   // for people; printable, at most MaxNameLength bytes
 	Role      Role     // one of Roles

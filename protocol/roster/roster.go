@@ -43,7 +43,7 @@ const (
 // Roster lists the members of a federation. Its canonical CBOR is an array of these
 // fields in this order.
 type Roster struct {
-	_struct bool     `codec:",toarray"`
+	_       struct{} `codec:",toarray"`
 	Version uint64   // 1 for the first; grows by one with each change
 	Name    string   // of the federation
 	Members []Member // ascending by ID

@@ -29,7 +29,7 @@ const (
 	digestSize     = 32      // bytes of every digest and commitment
 	maxText        = 64      // bytes of a purpose, legal basis or suite name
 	maxSuites      = 8       // suites in one offer
-	maxClass       = 1 << 28 // items; above it a list must be split
+	maxClass       = 1 << 22 // items; the suites take no more, so a longer list must be split
 	maxSpan        = 30 * 24 * 60 * 60 * 1000
 	maxSkew        = 5 * 60 * 1000 // milliseconds that two clocks may differ
 	maxSigned      = 16 << 10      // bytes of a signed offer, answer or receipt on the wire
@@ -66,7 +66,7 @@ func Limit(k wire.Kind) (uint32, bool) {
 
 // Hello opens every stream, in both directions, before anything else is said.
 type Hello struct {
-	_struct bool `codec:",toarray"`
+	_       struct{} `codec:",toarray"`
 	Version uint16
 	Roster  []byte // digest of the roster the sender lives by
 	Clock   int64  // the sender's time in Unix milliseconds
@@ -88,15 +88,15 @@ func (h Hello) Check(roster [32]byte, now int64) error {
 
 // SuiteKey names a suite and carries the side's public value for this round.
 type SuiteKey struct {
-	_struct bool `codec:",toarray"`
-	Name    string
-	Public  []byte
+	_      struct{} `codec:",toarray"`
+	Name   string
+	Public []byte
 }
 
 // Offer is what the proposer asks for and grants. Its signed bytes are half of
 // the agreement.
 type Offer struct {
-	_struct    bool `codec:",toarray"`
+	_          struct{} `codec:",toarray"`
 	Version    uint16
 	Round      []byte // IDSize random bytes
 	Roster     []byte
@@ -117,8 +117,8 @@ type Offer struct {
 
 // Answer is what the responder agrees to. With the offer it is the agreement.
 type Answer struct {
-	_struct    bool   `codec:",toarray"`
-	Offer      []byte // digest of the offer's signed bytes
+	_          struct{} `codec:",toarray"`
+	Offer      []byte   // digest of the offer's signed bytes
 	Created    int64
 	Expires    int64
 	Normaliser uint16
@@ -132,21 +132,21 @@ type Answer struct {
 
 // Signed carries the bytes that a signature covers, as they were signed.
 type Signed struct {
-	_struct   bool `codec:",toarray"`
+	_         struct{} `codec:",toarray"`
 	Body      []byte
 	Signature []byte
 }
 
 // Pending says that a person has to decide first. The proposer asks again later.
 type Pending struct {
-	_struct bool   `codec:",toarray"`
-	Offer   []byte // digest
+	_     struct{} `codec:",toarray"`
+	Offer []byte   // digest
 }
 
 // Confirm is the proposer's signature under the agreement. It opens the runs, the
 // first time and after every disconnect.
 type Confirm struct {
-	_struct   bool `codec:",toarray"`
+	_         struct{} `codec:",toarray"`
 	Round     []byte
 	Agreement []byte
 	Signature []byte
@@ -155,7 +155,7 @@ type Confirm struct {
 
 // Confirmed lets the runs begin.
 type Confirmed struct {
-	_struct   bool `codec:",toarray"`
+	_         struct{} `codec:",toarray"`
 	Agreement []byte
 	Finished  uint8 // runs that the responder has finished
 }
@@ -163,14 +163,14 @@ type Confirmed struct {
 // Cancel ends a round by the wish of the side that sends it. It is signed by the
 // channel alone: its effect is only that nothing more happens.
 type Cancel struct {
-	_struct bool `codec:",toarray"`
-	Round   []byte
+	_     struct{} `codec:",toarray"`
+	Round []byte
 }
 
 // CancelledNote confirms a Cancel.
 type CancelledNote struct {
-	_struct bool `codec:",toarray"`
-	Round   []byte
+	_     struct{} `codec:",toarray"`
+	Round []byte
 }
 
 func (o Offer) digest(body []byte) [32]byte { return transcript.Digest("entente/offer/1", body) }

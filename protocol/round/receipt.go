@@ -12,7 +12,7 @@ import (
 
 // Done says that the proposer has finished all runs, and what it cost there.
 type Done struct {
-	_struct   bool `codec:",toarray"`
+	_         struct{} `codec:",toarray"`
 	Agreement []byte
 	Sent      uint64 // bytes on the streams of this round, repeats included
 	Received  uint64
@@ -22,7 +22,7 @@ type Done struct {
 // Receipt is what both sides sign about a round that ran: who, under which
 // agreement, how much and when. It holds no outcome.
 type Receipt struct {
-	_struct                     bool `codec:",toarray"`
+	_                           struct{} `codec:",toarray"`
 	Version                     uint16
 	Agreement                   []byte
 	Proposer, Responder         []byte // digests of both roster entries
@@ -36,7 +36,7 @@ type Receipt struct {
 
 // CountersignedNote carries the proposer's signature under the receipt.
 type CountersignedNote struct {
-	_struct   bool `codec:",toarray"`
+	_         struct{} `codec:",toarray"`
 	Round     []byte
 	Agreement []byte
 	Signature []byte
@@ -44,7 +44,7 @@ type CountersignedNote struct {
 
 // ClosedNote confirms that the responder holds both signatures.
 type ClosedNote struct {
-	_struct   bool `codec:",toarray"`
+	_         struct{} `codec:",toarray"`
 	Agreement []byte
 }
 
@@ -168,7 +168,7 @@ func (m *Machine) takeClosed(c ClosedNote) error {
 // Certificate is a closed round's evidence as it lies in the audit folder: the
 // signed agreement and the signed receipt.
 type Certificate struct {
-	_struct          bool `codec:",toarray"`
+	_                struct{} `codec:",toarray"`
 	Version          uint16
 	Offer            Signed
 	Answer           Signed

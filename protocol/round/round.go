@@ -78,7 +78,7 @@ type Parties struct {
 // record is what a machine needs to go on after a crash. Every change of it is
 // stored before the message that follows from it is sent.
 type record struct {
-	_struct          bool `codec:",toarray"`
+	_                struct{} `codec:",toarray"`
 	Version          uint16
 	State            uint8
 	Proposer         bool
@@ -216,14 +216,22 @@ func (m *Machine) End(s State, reason wire.Code) {
 	}
 }
 
+// receiptGrace is how long after its end a round that has run waits for its receipt,
+// in milliseconds.
+const receiptGrace = 7 * 24 * 60 * 60 * 1000
+
 // Expire ends the round if its time has run out at now (Unix milliseconds), and
-// reports whether it did. A round whose runs are finished does not expire.
+// reports whether it did. A round that has run keeps its result, and waits a week
+// longer for its receipt.
 func (m *Machine) Expire(now int64) bool {
 	limit := m.offer.Expires
 	if m.answer.Expires > 0 {
 		limit = m.answer.Expires
 	}
-	if m.State() >= Matched || now < limit {
+	if m.State() >= Matched {
+		limit += receiptGrace
+	}
+	if m.State().Over() || now < limit {
 		return false
 	}
 	m.End(Expired, wire.Expired)

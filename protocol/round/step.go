@@ -28,7 +28,9 @@ func (m *Machine) Step(in Message, now int64) (*Message, error) {
 	if m.Proposer() {
 		switch body := in.Body.(type) {
 		case Signed:
-			return m.takeAnswer(body, now)
+			if in.Kind == KindAnswer {
+				return m.takeAnswer(body, now)
+			}
 		case Pending:
 			return m.takePending(body)
 		case Confirmed:
@@ -36,17 +38,19 @@ func (m *Machine) Step(in Message, now int64) (*Message, error) {
 		case ClosedNote:
 			return nil, m.takeClosed(body)
 		}
-		return nil, fault(wire.Malformed, "message %d makes no sense to a proposer", in.Kind)
+		return nil, fault(wire.Unexpected, "message %d makes no sense to a proposer", in.Kind)
 	}
 	switch body := in.Body.(type) {
 	case Signed:
-		return m.takeOfferAgain(body)
+		if in.Kind == KindOffer {
+			return m.takeOfferAgain(body)
+		}
 	case Confirm:
 		return m.takeConfirm(body, now)
 	case CountersignedNote:
 		return m.takeCountersigned(body)
 	}
-	return nil, fault(wire.Malformed, "message %d makes no sense to a responder", in.Kind)
+	return nil, fault(wire.Unexpected, "message %d makes no sense to a responder", in.Kind)
 }
 
 // Hold notes that a person has to decide, and returns what to tell the proposer.
@@ -87,7 +91,9 @@ func (m *Machine) takeOfferAgain(s Signed) (*Message, error) {
 	switch {
 	case !bytes.Equal(s.Body, m.rec.Offer.Body):
 		return nil, fault(wire.Replayed, "another offer came under a round number that was used before")
-	case m.State() == Offered, m.State() == Waiting:
+	case m.State() == Offered:
+		return nil, nil // the caller decides
+	case m.State() == Waiting:
 		reply := m.Hold()
 		return &reply, nil
 	case m.State().Over() && m.State() != Closed:

@@ -82,13 +82,13 @@ const (
 // Terms says what each side learns in a round, and under which duties. Modes are
 // named by the parties of the offer, so both sides hold the same bytes.
 type Terms struct {
-	_struct       bool   `codec:",toarray"`
-	Proposer      Mode   `json:"proposer"`       // what the proposer learns
-	Responder     Mode   `json:"responder"`      // what the responder learns
-	MinItems      uint32 `json:"min_items"`      // smallest size class of a list that may take part, both sides
-	RetentionDays uint32 `json:"retention_days"` // hits of the round are erased after so many days
-	EpsilonMilli  uint32 `json:"epsilon_milli"`  // noise of a count is for ε = EpsilonMilli/1000; 0: exact
-	MinCount      uint32 `json:"min_count"`      // smaller counts are shown only as "under MinCount"
+	_             struct{} `codec:",toarray"`
+	Proposer      Mode     `json:"proposer"`       // what the proposer learns
+	Responder     Mode     `json:"responder"`      // what the responder learns
+	MinItems      uint32   `json:"min_items"`      // smallest size class of a list that may take part, both sides
+	RetentionDays uint32   `json:"retention_days"` // hits of the round are erased after so many days
+	EpsilonMilli  uint32   `json:"epsilon_milli"`  // noise of a count is for ε = EpsilonMilli/1000; 0: exact
+	MinCount      uint32   `json:"min_count"`      // smaller counts are shown only as "under MinCount"
 }
 
 // Widest is the neutral element of Merge for rounds that open the given modes: it

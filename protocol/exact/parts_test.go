@@ -1,0 +1,334 @@
+package exact
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"iter"
+	"math"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+)
+
+func TestPermutation(t *testing.T) {
+	stream := seedStream(make([]byte, 32))
+	counts := make(map[string]int)
+	const rounds = 24_000
+	for range rounds {
+		p, err := permutation(stream, 4)
+		if err != nil {
+			t.Fatal(err)
+		}
+		counts[fmt.Sprint(p)]++
+	}
+	chi := 0.0
+	for _, n := range counts {
+		chi += math.Pow(float64(n)-rounds/24, 2) / (rounds / 24)
+	}
+	// 23 degrees of freedom; above 72 less than once in a million. The seed is fixed.
+	if len(counts) != 24 || chi > 72 {
+		t.Errorf("%d orders of 4, chi square %.1f", len(counts), chi)
+	}
+	for _, n := range []int{0, 1, 2, 1000} {
+		p, err := permutation(stream, n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		slices.Sort(p)
+		for i, v := range p {
+			if int(v) != i {
+				t.Fatalf("no permutation of %d", n)
+			}
+		}
+	}
+	if _, err := permutation(strings.NewReader("short"), 4); err == nil {
+		t.Error("a stream that ends gave an order")
+	}
+}
+
+func TestBelowThrowsIncompleteRunsAway(t *testing.T) {
+	// 2^64 mod 3 = 1: the draw 0 is the one too many.
+	low := append(make([]byte, 8), 0, 0, 0, 0, 0, 0, 0, 2)
+	if n, err := below(bytes.NewReader(low), 3); err != nil || n != 2 {
+		t.Errorf("%d, %v", n, err)
+	}
+	// A power of two leaves none.
+	if n, err := below(bytes.NewReader(make([]byte, 8)), 4); err != nil || n != 0 {
+		t.Errorf("%d, %v", n, err)
+	}
+}
+
+func TestSecretsDeriveApart(t *testing.T) {
+	secret := bytes.Repeat([]byte{1}, SecretSize)
+	var session, other [32]byte
+	other[0] = 1
+	set := sha256.Sum256([]byte("list"))
+	seen := make(map[string]string)
+	add := func(name string, secret []byte, session [32]byte, r role, set []byte) {
+		root, err := newRoot(secret, session, r, set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, label := range []string{blindLabel, maskLabel, slotLabel, padLabel, tagPadLabel, shuffleLabel, returnLabel} {
+			seed, err := root.seed(label)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if before, twice := seen[string(seed)]; twice {
+				t.Errorf("%s %s is the same as %s", name, label, before)
+			}
+			seen[string(seed)] = name + " " + label
+		}
+		if text := fmt.Sprintf("%v %+v %x", root, root, root); strings.Contains(text, fmt.Sprintf("%x", root.key)) || !strings.Contains(text, "secret") {
+			t.Errorf("a root prints %s", text)
+		}
+	}
+	add("base", secret, session, receiver, set[:])
+	add("other secret", bytes.Repeat([]byte{2}, SecretSize), session, receiver, set[:])
+	add("other session", secret, other, receiver, set[:])
+	add("other role", secret, session, sender, set[:])
+	add("other list", secret, session, receiver, session[:])
+	a, err := senderKey(nameOPRF, secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := senderKey(nameCount, secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Public().Equal(b.Public()) {
+		t.Error("two suites share a key")
+	}
+}
+
+// Two sextuples that differ must never encode alike.
+func TestInputsAreInjective(t *testing.T) {
+	seen := make(map[string]bool)
+	add := func(in []byte) {
+		if seen[string(in)] {
+			t.Errorf("%q came before", in)
+		}
+		seen[string(in)] = true
+	}
+	for _, kind := range []string{"a", "ab", "a\x00\x02"} {
+		for _, version := range []uint16{0, 1, 256} {
+			for _, suite := range []string{nameOPRF, nameCount} {
+				s := &Session{Kind: kind, Version: version}
+				in := newInputs(suite, s)
+				for _, e := range []string{"", "b", "b\x00", "\x00\x02"} {
+					add(in.ofElement([]byte(e)))
+				}
+				add(in.ofDummy(0))
+				add(in.ofDummy(1))
+				add(in.ofPadding(make([]byte, 32), 0))
+				add(in.ofPadding(make([]byte, 32), 1))
+				s.Run = 1
+				add(newInputs(suite, s).ofElement([]byte("b")))
+				s.Agreement[0] = 1
+				add(newInputs(suite, s).ofElement([]byte("b")))
+			}
+		}
+	}
+	in := newInputs(nameOPRF, &Session{Kind: "a"})
+	first := in.ofElement([]byte("first"))
+	keep := bytes.Clone(first)
+	in.ofElement([]byte("other"))
+	if !bytes.Equal(first, keep) {
+		t.Error("an input was written over by the next")
+	}
+}
+
+func TestTagList(t *testing.T) {
+	own := bytes.Repeat([]byte{9}, 3*TagSize) // the same tag three times
+	own[0] = 1
+	for _, class := range []int{64, 80} {
+		list, err := tagList(class, column{own, TagSize, 0, TagSize}, seedStream(make([]byte, 32)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(list) != class*TagSize {
+			t.Fatalf("%d bytes for %d tags", len(list), class)
+		}
+		if _, err := ascending(nil, list); err != nil {
+			t.Error(err)
+		}
+		for _, tag := range [][]byte{own[:TagSize], own[TagSize : 2*TagSize]} {
+			n := 0
+			for other := range slices.Chunk(list, TagSize) {
+				if bytes.Equal(tag, other) {
+					n++
+				}
+			}
+			if n != 1 {
+				t.Errorf("an own tag is there %d times", n)
+			}
+		}
+	}
+	if _, err := tagList(64, column{nil, TagSize, 0, TagSize}, strings.NewReader("")); err == nil {
+		t.Error("filled from nothing")
+	}
+}
+
+// Two own items with one tag are both hits.
+func TestJoinFindsEveryHolderOfATag(t *testing.T) {
+	d := &side{plan: newPlan(nameOPRF, 64, 64, true, 64), diary: &diary{journal: new(MemoryJournal)}}
+	tag := func(b byte) []byte { return bytes.Repeat([]byte{b}, TagSize) }
+	var listed, own []byte
+	for b := range byte(64) {
+		listed = append(listed, tag(2*b)...)
+	}
+	for _, b := range []byte{5, 4, 4, 126, 0, 127, 255} {
+		own = append(own, tag(b)...)
+	}
+	if err := d.diary.put(t.Context(), "tags", 0, listed); err != nil {
+		t.Fatal(err)
+	}
+	column := column{own, TagSize, 0, TagSize}
+	var hits []uint32
+	if _, err := d.join(t.Context(), column, column.sorted(nil), func(i uint32) { hits = append(hits, i) }); err != nil {
+		t.Fatal(err)
+	}
+	if slices.Sort(hits); !slices.Equal(hits, []uint32{1, 2, 3, 4}) {
+		t.Errorf("hits %v", hits)
+	}
+}
+
+func TestInOrder(t *testing.T) {
+	broken := errors.New("broken")
+	synctest.Test(t, func(t *testing.T) { // a goroutine left behind fails the test
+		var running, most atomic.Int32
+		var got []int
+		work := func(i int) (int, error) {
+			most.Store(max(most.Load(), running.Add(1)))
+			defer running.Add(-1)
+			if i == 40 {
+				return 0, broken
+			}
+			return i * i, nil
+		}
+		emit := func(r int) error { got = append(got, r); return nil }
+		if err := inOrder(t.Context(), numbers(3, 30), work, emit); err != nil {
+			t.Fatal(err)
+		}
+		for i, r := range got {
+			if r != (i+3)*(i+3) {
+				t.Fatalf("out of order: %v", got)
+			}
+		}
+		if len(got) != 27 {
+			t.Errorf("%d results", len(got))
+		}
+		if err := inOrder(t.Context(), numbers(3, 1000), work, emit); !errors.Is(err, broken) {
+			t.Errorf("failing work: %v", err)
+		}
+		if err := inOrder(t.Context(), numbers(0, 1000), func(i int) (int, error) { return i, nil },
+			func(int) error { return broken }); !errors.Is(err, broken) {
+			t.Errorf("failing emit: %v", err)
+		}
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(broken)
+		if err := inOrder(ctx, arrivals(make(chan arrival)), func(arrival) (int, error) { return 0, nil }, emit); !errors.Is(err, broken) {
+			t.Errorf("cancelled: %v", err)
+		}
+		failing := func(context.Context) iter.Seq2[int, error] {
+			return func(yield func(int, error) bool) { _ = yield(1, nil) && yield(0, broken) }
+		}
+		if err := inOrder(t.Context(), failing, work, emit); !errors.Is(err, broken) {
+			t.Errorf("failing tasks: %v", err)
+		}
+	})
+}
+
+func TestAJournalThatCameToHarmIsNoResult(t *testing.T) {
+	harm := map[string]func(m *MemoryJournal, flow string){
+		"short record": func(m *MemoryJournal, flow string) { m.records[flow][0] = m.records[flow][0][1:] },
+		"empty record": func(m *MemoryJournal, flow string) { m.records[flow][0] = nil },
+		"too many":     func(m *MemoryJournal, flow string) { m.records[flow] = append(m.records[flow], m.records[flow][0]) },
+	}
+	for name, c := range cases() {
+		for what, change := range harm {
+			for _, flow := range []string{"answers", "tags", pinRecord, bytesRecord, "questions", outputRecord, noiseRecord} {
+				g := rig{suite: c.suite}
+				g.r, g.s = agree(t, g.suite, c.about)
+				g.run(t.Context()).must(t)
+				// The record in question is on one of the two sides only, or on both.
+				hit := false
+				for _, p := range []party{g.r, g.s} {
+					if p.journal.records[flow] != nil {
+						change(p.journal, flow)
+						hit = true
+					}
+				}
+				harmless := what == "too many" && (flow == bytesRecord || flow == pinRecord)
+				if e := g.run(t.Context()); hit && !harmless && e.rerr == nil && e.serr == nil {
+					t.Errorf("%s: %s of %s went unseen", name, what, flow)
+				}
+			}
+		}
+	}
+}
+
+func TestMemoryJournal(t *testing.T) {
+	m := new(MemoryJournal)
+	data := []byte("one")
+	if err := m.Put(t.Context(), "f", 0, data); err != nil {
+		t.Fatal(err)
+	}
+	data[0] = 'x'
+	for got, err := range m.Chunks(t.Context(), "f") {
+		if err != nil || string(got) != "one" {
+			t.Errorf("%q, %v", got, err)
+		}
+	}
+	for _, sequence := range []int{0, 2, -1} {
+		if err := m.Put(t.Context(), "f", sequence, data); err == nil {
+			t.Errorf("record %d was taken", sequence)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := m.Put(ctx, "f", 1, data); err == nil {
+		t.Error("a cancelled write was taken")
+	}
+	for _, err := range m.Chunks(ctx, "f") {
+		if err == nil {
+			t.Error("a cancelled read gave a record")
+		}
+	}
+}
+
+func TestPlan(t *testing.T) {
+	p := newPlan(nameOPRF, 2560, 5120, true, 1)
+	for id, want := range map[flowID][]int{
+		questions: {32768, 32768, 16384},
+		answers:   {32832, 32832, 16448},
+		tags:      {40960, 10240},
+		returns:   {32768, 8192},
+	} {
+		f := p[id]
+		if f.chunks() != len(want) {
+			t.Fatalf("%s: %d chunks", f.name, f.chunks())
+		}
+		sum := int64(0)
+		for i, n := range want {
+			if f.bytes(i) != n {
+				t.Errorf("%s: %d bytes, want %d", f.describe(i), f.bytes(i), n)
+			}
+			sum += int64(n)
+			if f.upTo(i+1) != sum {
+				t.Errorf("%s: %d bytes up to chunk %d, want %d", f.name, f.upTo(i+1), i, sum)
+			}
+		}
+		if f.upTo(0) != 0 {
+			t.Errorf("%s: bytes before the first chunk", f.name)
+		}
+	}
+	if p := newPlan(nameOPRF, 64, 64, false, 1); p[returns].chunks() != 0 || p[returns].upTo(0) != 0 {
+		t.Error("returns that were not agreed")
+	}
+}
