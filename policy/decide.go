@@ -36,6 +36,17 @@ func (l Learner) String() string {
 // MarshalText writes the name that rules use.
 func (l Learner) MarshalText() ([]byte, error) { return []byte(l.String()), nil }
 
+// UnmarshalText is the inverse of MarshalText.
+func (l *Learner) UnmarshalText(b []byte) error {
+	for _, known := range []Learner{Us, Partner} {
+		if string(b) == known.String() {
+			*l = known
+			return nil
+		}
+	}
+	return errors.New("unknown learner")
+}
+
 // Request is one question: may this learner learn that much about one own list?
 // All facts are the node's own knowledge. Sizes are size classes, never counts.
 type Request struct {

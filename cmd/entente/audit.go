@@ -17,7 +17,7 @@ func (a *app) audit() *cobra.Command {
 		Use: "verify", Short: "Check both chains, receipts and roster in the audit folder",
 		Long: `Check both chains, receipts and roster in the audit folder. An auditor who does not
 trust this machine takes the folder away and runs entente-verify on another.`,
-		Args: exactly(0),
+		Example: "  entente audit verify --dir au", Args: exactly(0),
 	}
 	verify.RunE = func(c *cobra.Command, _ []string) error {
 		var folder api.File

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -31,7 +32,8 @@ func (a *app) listImport(check bool) *cobra.Command {
 	}
 	if check {
 		c.Use, c.Short = "check FILE.csv", "Say what an import would do, and keep nothing"
-		c.Example = ""
+		c.Example = "  entente list check --dir au --list wanted --kind phone --category suspect --purpose trafficking \\\n" +
+			"    --basis AU-TIP --default-country AU phones.csv"
 	}
 	a.forNode(c)
 	f := c.Flags()
@@ -58,13 +60,25 @@ func (a *app) listImport(check bool) *cobra.Command {
 		for key, value := range q {
 			query.Set(key, *value)
 		}
-		return a.importFile(c, args[0], *name, query)
+		path, err := listPath(*name)
+		if err != nil {
+			return err
+		}
+		return a.importFile(c, args[0], path+"/import", query)
 	}
 	return c
 }
 
+// listPath is the API's path of a list. Dots would be taken for folders.
+func listPath(name string) (string, error) {
+	if name == "" || len(name) > 64 || strings.Trim(name, ".") == "" {
+		return "", usage(errors.New("a list's name has 1 to 64 characters, not dots alone"))
+	}
+	return "/lists/" + url.PathEscape(name), nil
+}
+
 // importFile sends a file to the node and shows what became of its rows.
-func (a *app) importFile(c *cobra.Command, path, list string, query url.Values) (err error) {
+func (a *app) importFile(c *cobra.Command, path, operation string, query url.Values) (err error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return err
@@ -74,12 +88,15 @@ func (a *app) importFile(c *cobra.Command, path, list string, query url.Values) 
 	if err != nil {
 		return err
 	}
+	if info.IsDir() {
+		return fmt.Errorf("%s is a folder; give a CSV file", path)
+	}
 	query.Set("size", strconv.FormatInt(info.Size(), 10))
 	m := a.meter(filepath.Base(path))
 	var report intake.Report
 	err = a.ask(c.Context(), func(x *api.Client) error {
 		body := &metered{Reader: file, meter: m, total: info.Size()}
-		return x.Upload(c.Context(), "/lists/"+url.PathEscape(list)+"/import", query, body, &report)
+		return x.Upload(c.Context(), operation, query, body, &report)
 	})
 	m.end()
 	if err != nil {
@@ -111,7 +128,10 @@ func (m *metered) Read(p []byte) (int, error) {
 }
 
 func (a *app) listShow() *cobra.Command {
-	c := &cobra.Command{Use: "show", Short: "Show all lists in numbers", Args: exactly(0)}
+	c := &cobra.Command{
+		Use: "show", Short: "Show all lists in numbers", Args: exactly(0),
+		Example: "  entente list show --dir au",
+	}
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		lists := []api.List{}
 		if err := a.ask(c.Context(), func(x *api.Client) error { return x.Get(c.Context(), "/lists", &lists) }); err != nil {
@@ -128,9 +148,16 @@ func (a *app) listShow() *cobra.Command {
 }
 
 func (a *app) listDelete() *cobra.Command {
-	c := &cobra.Command{Use: "delete LIST", Short: "Erase a list with all its rows and its key", Args: exactly(1)}
+	c := &cobra.Command{
+		Use: "delete LIST", Short: "Erase a list with all its rows and its key", Args: exactly(1),
+		Example: "  entente list delete --dir au wanted",
+	}
 	c.RunE = func(c *cobra.Command, args []string) error {
-		err := a.ask(c.Context(), func(x *api.Client) error { return x.Delete(c.Context(), "/lists/"+url.PathEscape(args[0])) })
+		path, err := listPath(args[0])
+		if err != nil {
+			return err
+		}
+		err = a.ask(c.Context(), func(x *api.Client) error { return x.Delete(c.Context(), path) })
 		if err != nil {
 			return err
 		}

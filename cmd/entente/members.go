@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -25,7 +26,12 @@ func (a *app) federationCreate() *cobra.Command {
 	c := &cobra.Command{
 		Use: "create CARD...", Short: "Draw up a roster from the members' cards",
 		Example: "  entente federation create --name bali --out fed.json au/member.json id/member.json",
-		Args:    func(c *cobra.Command, args []string) error { return usage(cobra.MinimumNArgs(2)(c, args)) },
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) < 2 {
+				return usage(errors.New("give the card of every member, at least two: each member's member.json"))
+			}
+			return nil
+		},
 	}
 	c.Flags().StringVar(&name, "name", "", "name of the federation (required)")
 	c.Flags().StringVar(&out, "out", "", "file to write (required)")
@@ -48,7 +54,10 @@ func (a *app) federationCreate() *cobra.Command {
 }
 
 func (a *app) federationSign() *cobra.Command {
-	c := &cobra.Command{Use: "sign FILE", Short: "Sign a roster for this member", Args: exactly(1)}
+	c := &cobra.Command{
+		Use: "sign FILE", Short: "Sign a roster for this member", Args: exactly(1),
+		Example: "  entente federation sign --dir au fed.json",
+	}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		file, err := filepath.Abs(args[0])
 		if err != nil {
@@ -73,7 +82,10 @@ func (a *app) federationSign() *cobra.Command {
 }
 
 func (a *app) federationJoin() *cobra.Command {
-	c := &cobra.Command{Use: "join FILE", Short: "Live by a roster that every member has signed", Args: exactly(1)}
+	c := &cobra.Command{
+		Use: "join FILE", Short: "Live by a roster that every member has signed", Args: exactly(1),
+		Example: "  entente federation join --dir au fed.json",
+	}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		file, err := filepath.Abs(args[0])
 		if err != nil {
@@ -92,7 +104,10 @@ func (a *app) federationJoin() *cobra.Command {
 }
 
 func (a *app) federationShow() *cobra.Command {
-	c := &cobra.Command{Use: "show", Short: "Show the roster and its members", Args: exactly(0)}
+	c := &cobra.Command{
+		Use: "show", Short: "Show the roster and its members", Args: exactly(0),
+		Example: "  entente federation show --dir au",
+	}
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		var v node.Federation
 		if err := a.ask(c.Context(), func(x *api.Client) error { return x.Get(c.Context(), "/federation", &v) }); err != nil {
@@ -125,17 +140,21 @@ func (a *app) showFederation(v node.Federation) error {
 
 func (a *app) partner() *cobra.Command {
 	c := &cobra.Command{Use: "partner", Short: "Cut a partner off at once, or let it in again"}
-	for _, verb := range []struct{ name, short string }{
-		{"stop", "Cut a partner off at once; needs nobody's consent"}, {"allow", "Let a stopped partner in again"},
+	for _, verb := range []struct{ name, short, done string }{
+		{"stop", "Cut a partner off at once; needs nobody's consent", "stopped"},
+		{"allow", "Let a stopped partner in again", "allowed"},
 	} {
-		one := &cobra.Command{Use: verb.name + " MEMBER", Short: verb.short, Args: exactly(1)}
+		one := &cobra.Command{
+			Use: verb.name + " MEMBER", Short: verb.short, Args: exactly(1),
+			Example: "  entente partner " + verb.name + " --dir au ID",
+		}
 		one.RunE = func(c *cobra.Command, args []string) error {
 			path := "/partners/" + url.PathEscape(strings.ToUpper(args[0])) + "/" + verb.name
 			var v api.Done
 			if err := a.ask(c.Context(), func(x *api.Client) error { return x.Post(c.Context(), path, nil, &v) }); err != nil {
 				return err
 			}
-			return a.show(v, func(w io.Writer) { row(w, strings.ToUpper(args[0]), verb.name) })
+			return a.show(v, func(w io.Writer) { row(w, strings.ToUpper(args[0]), verb.done) })
 		}
 		c.AddCommand(a.forNode(one))
 	}

@@ -15,6 +15,8 @@ import (
 	"entente/node"
 	"entente/node/api"
 	"entente/node/config"
+	"entente/node/keys"
+	"entente/node/store"
 	"entente/protocol/roster"
 )
 
@@ -38,9 +40,18 @@ func (a *app) initCommand() *cobra.Command {
 	must(c.MarkFlagRequired("member"))
 	must(c.MarkFlagRequired("name"))
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		if err := roster.CheckID(m.ID); err != nil {
+			return usage(fmt.Errorf("--member: %w", err))
+		}
+		if a.there() == nil {
+			return fmt.Errorf("%s holds a node already; choose another directory", a.dir)
+		}
 		card, err := node.Init(c.Context(), a.dir, s)
 		if err != nil {
 			return err
+		}
+		if len(n.Listen) == 0 {
+			a.say("The node listens nowhere: it can call partners, and none can call it.")
 		}
 		return a.showCard(card)
 	}
@@ -72,20 +83,24 @@ func (a *app) showCard(card roster.Card) error {
 func (a *app) serve() *cobra.Command {
 	c := &cobra.Command{
 		Use: "serve", Short: "Run the node's daemon until it is told to stop", Args: exactly(0),
-		RunE: func(c *cobra.Command, _ []string) error { return a.daemon(c.Context()) },
+		Example: "  entente serve --dir au",
+		RunE:    func(c *cobra.Command, _ []string) error { return a.daemon(c.Context()) },
 	}
 	return a.forNode(c)
 }
 
 // daemon serves partners and the control socket until the context ends.
 func (a *app) daemon(ctx context.Context) error {
+	if err := a.there(); err != nil {
+		return err
+	}
 	settings, err := config.Load(a.dir)
 	if err != nil {
 		return err
 	}
 	n, err := node.Open(ctx, a.dir, node.Options{Version: version, Log: a.logger(settings.LogLevel())})
 	if err != nil {
-		return err
+		return a.explained(err)
 	}
 	l, err := api.Listen(ctx, n)
 	if err != nil {
@@ -116,7 +131,10 @@ func (a *app) daemon(ctx context.Context) error {
 }
 
 func (a *app) doctor() *cobra.Command {
-	c := &cobra.Command{Use: "doctor", Short: "Find what keeps the node from working, and what to do", Args: exactly(0)}
+	c := &cobra.Command{
+		Use: "doctor", Short: "Find what keeps the node from working, and what to do", Args: exactly(0),
+		Example: "  entente doctor --dir au",
+	}
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		var found []node.Symptom
 		err := a.ask(c.Context(), func(x *api.Client) error { return x.Get(c.Context(), "/doctor", &found) })
@@ -156,7 +174,7 @@ func (a *app) backup() *cobra.Command {
 rules, and the keys in their sealed form. What unlocks the keys is not in it: keep
 that apart. Secrets of rounds that are under way are left out, since they must never
 be used twice; such rounds fail after a restore.`,
-		Args: exactly(1),
+		Example: "  entente backup --dir au au.backup", Args: exactly(1),
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		file, err := filepath.Abs(args[0])
@@ -172,6 +190,17 @@ be used twice; such rounds fail after a restore.`,
 	return a.forNode(c)
 }
 
+// notRestored says what to do about a restore that failed.
+func (a *app) notRestored(err error) error {
+	switch {
+	case errors.Is(err, keys.ErrMissing):
+		return fmt.Errorf("the backup holds the keys in sealed form; say with --unlock-key which file opens them: %w", err)
+	case errors.Is(err, store.ErrExists):
+		return fmt.Errorf("%s has a store; a restore replaces none: choose another directory, or move store.db away", a.dir)
+	}
+	return a.explained(err)
+}
+
 func (a *app) restore() *cobra.Command {
 	var unlock string
 	c := &cobra.Command{
@@ -180,11 +209,11 @@ func (a *app) restore() *cobra.Command {
 gone. If the old audit folder survives, leave it in place: it tells how far the
 chains had come. Without it the chains go on after a stated gap, so that no number
 is ever used twice.`,
-		Args: exactly(1),
+		Example: "  entente restore --dir au2 --unlock-key safe/unlock au.backup", Args: exactly(1),
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if err := node.Restore(c.Context(), a.dir, args[0], unlock); err != nil {
-			return err
+			return a.notRestored(err)
 		}
 		return a.show(api.File{Path: a.dir}, func(w io.Writer) { row(w, "restored", a.dir) })
 	}

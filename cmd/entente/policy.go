@@ -3,7 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -38,6 +40,9 @@ func (a *app) policyInit() *cobra.Command {
 			return err
 		}
 		o.Version, o.BasisTitle = active.Version+1, basisTitle
+		for i, p := range o.Partners {
+			o.Partners[i] = strings.ToUpper(p)
+		}
 		files, err := rulesFrom(template, o)
 		if err != nil {
 			return usage(err)
@@ -54,6 +59,18 @@ func (a *app) policyInit() *cobra.Command {
 	return c
 }
 
+// folderOf is the full path of a folder that is there.
+func folderOf(arg string) (string, error) {
+	info, err := os.Stat(arg)
+	if err == nil && !info.IsDir() {
+		err = fmt.Errorf("%s is a file; give the folder that holds the rules", arg)
+	}
+	if err != nil {
+		return "", err
+	}
+	return filepath.Abs(arg)
+}
+
 func rulesFrom(template string, o policy.PilotOptions) (map[string][]byte, error) {
 	switch template {
 	case "pilot":
@@ -65,9 +82,12 @@ func rulesFrom(template string, o policy.PilotOptions) (map[string][]byte, error
 }
 
 func (a *app) policyCheck() *cobra.Command {
-	c := &cobra.Command{Use: "check FOLDER", Short: "Find what is wrong with the rules in a folder", Args: exactly(1)}
+	c := &cobra.Command{
+		Use: "check FOLDER", Short: "Find what is wrong with the rules in a folder", Args: exactly(1),
+		Example: "  entente policy check --dir au au/rules",
+	}
 	c.RunE = func(c *cobra.Command, args []string) error {
-		folder, err := filepath.Abs(args[0])
+		folder, err := folderOf(args[0])
 		if err != nil {
 			return err
 		}
@@ -93,7 +113,7 @@ func (a *app) policyCheck() *cobra.Command {
 			}
 		})
 		if err == nil && wrong > 0 {
-			return &exit{exitFound, fmt.Errorf("%d errors; the rules cannot be activated", wrong)}
+			return &exit{exitFound, fmt.Errorf("the rules cannot be activated; errors: %d", wrong)}
 		}
 		return err
 	}
@@ -101,7 +121,10 @@ func (a *app) policyCheck() *cobra.Command {
 }
 
 func (a *app) policyExplain() *cobra.Command {
-	c := &cobra.Command{Use: "explain", Short: "Say in plain sentences what the active rules let whom learn", Args: exactly(0)}
+	c := &cobra.Command{
+		Use: "explain", Short: "Say in plain sentences what the active rules let whom learn", Args: exactly(0),
+		Example: "  entente policy explain --dir au",
+	}
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		var v api.Rules
 		if err := a.ask(c.Context(), func(x *api.Client) error { return x.Get(c.Context(), "/rules", &v) }); err != nil {
@@ -130,7 +153,7 @@ func (a *app) policyActivate() *cobra.Command {
 		Example: "  entente policy activate --dir au au/rules", Args: exactly(1),
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
-		folder, err := filepath.Abs(args[0])
+		folder, err := folderOf(args[0])
 		if err != nil {
 			return err
 		}

@@ -14,6 +14,7 @@ import (
 
 	"entente/node/api"
 	"entente/node/rounds"
+	"entente/node/store"
 	"entente/protocol/terms"
 )
 
@@ -43,10 +44,15 @@ func request(c *cobra.Command) *rounds.Request {
 }
 
 func (a *app) roundPlan() *cobra.Command {
-	c := &cobra.Command{Use: "plan", Short: "Say what a round would cost and reveal; nothing is sent", Args: exactly(0)}
+	c := &cobra.Command{
+		Use: "plan", Short: "Say what a round would cost and reveal; nothing is sent", Args: exactly(0),
+		Example: "  entente round plan --dir au --with ID --list wanted --kind phone --purpose trafficking \\\n" +
+			"    --learn both --result which",
+	}
 	a.forNode(c)
 	r := request(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		r.Partner = strings.ToUpper(r.Partner)
 		var p rounds.Plan
 		err := a.ask(c.Context(), func(x *api.Client) error { return x.Post(c.Context(), "/rounds/plan", r, &p) })
 		if err != nil {
@@ -67,24 +73,56 @@ func writePlan(w io.Writer, p rounds.Plan) {
 	row(w, "with", p.Partner+" ("+p.PartnerName+")")
 	row(w, "own list", fmt.Sprintf("%s: %d items of kind %s would take part", p.List, p.Items, p.Kind))
 	for _, reason := range slices.Sorted(maps.Keys(p.Excluded)) {
-		row(w, "", fmt.Sprintf("%d stay out: %s", p.Excluded[reason], reason))
+		row(w, "", fmt.Sprintf("left out: %d, %s", p.Excluded[reason], excluded(reason)))
 	}
-	row(w, "partner sees", fmt.Sprintf("the size class %d, never the list", p.Class))
-	row(w, "we learn", learnt(p.Learns.Us))
-	row(w, "they learn", learnt(p.Learns.Them))
 	row(w, "own rules", allowed(p.Allowed))
 	for _, g := range p.Grounds {
 		row(w, "", g)
 	}
+	if !p.Allowed {
+		return // what it would cost and reveal does not matter
+	}
+	row(w, "partner sees", fmt.Sprintf("the size class %d, never the list", p.Class))
+	row(w, "we learn", learnt(p.Learns.Us))
+	row(w, "they learn", learnt(p.Learns.Them))
 	row(w, "partner's rules", p.PartnerRules)
 	row(w, "to send", fmt.Sprintf("about %s in all, if the partner's list is as long", size(p.Bytes)))
-	row(w, "computing", fmt.Sprintf("about %.1f s of processor time for both sides together", p.Seconds))
-	row(w, "wrong hits", fmt.Sprintf("%.1g expected; every hit still needs a person's review", p.WrongHits))
+	row(w, "computing", computing(p.Seconds)+" of processor time for both sides together")
+	row(w, "wrong hits", wrongHits(p.WrongHits)+"; every hit still needs a person's review")
 	row(w, "used today", fmt.Sprintf("%d items with this partner", p.Used))
 	row(w, "hits are kept", fmt.Sprintf("%d days", p.Retention))
 	for _, warning := range p.Warnings {
 		row(w, "NOTE", warning)
 	}
+}
+
+// excluded says in plain words why records take no part.
+func excluded(reason string) string {
+	switch reason {
+	case store.ExcludedExpired:
+		return "past the date until which they may be used"
+	case store.ExcludedShielded:
+		return "of victims, witnesses, minors or protected persons"
+	case store.ExcludedNeverWith:
+		return "marked as never to be shared with this partner"
+	case store.ExcludedHeld:
+		return "waiting for the protection desk"
+	}
+	return reason
+}
+
+func computing(seconds float64) string {
+	if seconds < 1 {
+		return "under a second"
+	}
+	return fmt.Sprintf("about %.0f s", seconds)
+}
+
+func wrongHits(expected float64) string {
+	if expected < 1e-3 {
+		return fmt.Sprintf("practically none (%.1g expected)", expected)
+	}
+	return fmt.Sprintf("%.1g expected", expected)
 }
 
 func allowed(yes bool) string {
@@ -115,6 +153,7 @@ func (a *app) roundPropose() *cobra.Command {
 	r := request(c)
 	wait := c.Flags().Bool("wait", false, "wait until the round is over")
 	c.RunE = func(c *cobra.Command, _ []string) error {
+		r.Partner = strings.ToUpper(r.Partner)
 		return a.ask(c.Context(), func(x *api.Client) error {
 			if *wait && !x.Daemon {
 				return errors.New("no daemon is running; start it with: entente serve --dir " + a.dir)
@@ -186,7 +225,9 @@ func writeRound(w io.Writer, v rounds.View) {
 		row(w, "note", v.Note)
 	}
 	row(w, "kind", v.Kind)
-	row(w, "lists", strings.Join(v.Lists, ", "))
+	if len(v.Lists) > 0 {
+		row(w, "own list", strings.Join(v.Lists, ", "))
+	}
 	row(w, "we learn", learnt(v.Learns.Us))
 	row(w, "they learn", learnt(v.Learns.Them))
 	if v.Hits != nil {
@@ -195,24 +236,35 @@ func writeRound(w io.Writer, v rounds.View) {
 	if v.Count != nil {
 		row(w, "count", *v.Count)
 	}
-	row(w, "sizes", fmt.Sprintf("own %d items, shown as %d; partner's shown as %d", v.Items, v.OwnClass, v.PartnerClass))
+	if v.Items > 0 {
+		row(w, "own size", fmt.Sprintf("%d items, shown as %d", v.Items, v.OwnClass))
+	}
+	if v.PartnerClass > 0 {
+		row(w, "their size", fmt.Sprintf("shown as %d", v.PartnerClass))
+	}
 	row(w, "bytes", fmt.Sprintf("%s sent, %s received", size(int64(v.Sent)), size(int64(v.Received))))
 	for _, g := range v.Grounds {
 		row(w, "own rules", g)
 	}
-	if v.Hits != nil && *v.Hits > 0 {
+	switch {
+	case v.Hits != nil && *v.Hits > 0:
 		row(w, "next", "A hit is a lead, not evidence: review each with entente hit list --round "+v.ID)
+	case v.State == "waiting" && !v.Proposer:
+		row(w, "next", "A person here decides: entente round approve or entente round refuse")
 	}
 }
 
 func (a *app) roundList() *cobra.Command {
-	c := &cobra.Command{Use: "list", Short: "Show all rounds", Args: exactly(0)}
+	c := &cobra.Command{Use: "list", Short: "Show all rounds", Args: exactly(0), Example: "  entente round list --dir au"}
 	c.RunE = func(c *cobra.Command, _ []string) error { return a.views(c.Context(), "/rounds") }
 	return a.forNode(c)
 }
 
 func (a *app) inbox() *cobra.Command {
-	c := &cobra.Command{Use: "inbox", Short: "Show the rounds that wait for a person here", Args: exactly(0)}
+	c := &cobra.Command{
+		Use: "inbox", Short: "Show the rounds that wait for a person here", Args: exactly(0),
+		Example: "  entente inbox --dir id",
+	}
 	c.RunE = func(c *cobra.Command, _ []string) error { return a.views(c.Context(), "/inbox") }
 	return a.forNode(c)
 }
@@ -235,16 +287,35 @@ func (a *app) views(ctx context.Context, path string) error {
 			if v.Count != nil {
 				hits = *v.Count
 			}
-			row(w, v.ID, v.Partner, by, v.State, v.Kind, v.Purpose, v.Learns.Us, v.Learns.Them, hits, when(v.Updated), when(v.Expires))
+			row(w, v.ID, v.Partner, by, v.State, v.Kind, v.Purpose, briefly(v.Learns.Us), briefly(v.Learns.Them), hits,
+				when(v.Updated), when(v.Expires))
 		}
 	})
 }
 
+// briefly is what is learnt, in a column's width.
+func briefly(m terms.Mode) string {
+	switch m {
+	case terms.IDs:
+		return "which"
+	case terms.Count:
+		return "how many"
+	}
+	return "nothing"
+}
+
 func (a *app) roundShow() *cobra.Command {
-	c := &cobra.Command{Use: "show ROUND", Short: "Show one round", Args: exactly(1)}
+	c := &cobra.Command{
+		Use: "show ROUND", Short: "Show one round", Args: exactly(1),
+		Example: "  entente round show --dir au 3bd827a4f9f22cf04e36eb70446ec299",
+	}
 	c.RunE = func(c *cobra.Command, args []string) error {
+		path, err := roundPath(args[0])
+		if err != nil {
+			return err
+		}
 		var v rounds.View
-		if err := a.ask(c.Context(), func(x *api.Client) error { return x.Get(c.Context(), roundPath(args[0], ""), &v) }); err != nil {
+		if err := a.ask(c.Context(), func(x *api.Client) error { return x.Get(c.Context(), path, &v) }); err != nil {
 			return err
 		}
 		return a.ended(v, false)
@@ -252,27 +323,31 @@ func (a *app) roundShow() *cobra.Command {
 	return a.forNode(c)
 }
 
-// roundPath is the API's path of a round; the identifier is hex and needs no escape
-// if it is right.
-func roundPath(id, verb string) string {
-	id = strings.Map(func(r rune) rune {
-		if strings.ContainsRune("0123456789abcdef", r) {
-			return r
-		}
-		return 'x' // no such round
-	}, strings.ToLower(id))
-	return "/rounds/" + id + verb
+// roundPath is the API's path of a round, whose identifier needs no escape.
+func roundPath(id string) (string, error) {
+	id = strings.ToLower(id)
+	if len(id) != 32 || strings.Trim(id, "0123456789abcdef") != "" {
+		return "", usage(errors.New("a round is named by the 32 digits (0-9, a-f) that entente round list shows"))
+	}
+	return "/rounds/" + id, nil
 }
 
 func (a *app) roundDecide(verb, short string) *cobra.Command {
-	c := &cobra.Command{Use: verb + " ROUND", Short: short, Args: exactly(1)}
+	c := &cobra.Command{
+		Use: verb + " ROUND", Short: short, Args: exactly(1),
+		Example: "  entente round " + verb + " --dir id 3bd827a4f9f22cf04e36eb70446ec299",
+	}
 	c.RunE = func(c *cobra.Command, args []string) error {
+		path, err := roundPath(args[0])
+		if err != nil {
+			return err
+		}
 		var v rounds.View
-		err := a.ask(c.Context(), func(x *api.Client) error {
-			if err := x.Post(c.Context(), roundPath(args[0], "/"+verb), nil, nil); err != nil {
+		err = a.ask(c.Context(), func(x *api.Client) error {
+			if err := x.Post(c.Context(), path+"/"+verb, nil, nil); err != nil {
 				return err
 			}
-			return x.Get(c.Context(), roundPath(args[0], ""), &v)
+			return x.Get(c.Context(), path, &v)
 		})
 		if err != nil {
 			return err
@@ -285,15 +360,25 @@ func (a *app) roundDecide(verb, short string) *cobra.Command {
 func (a *app) hit() *cobra.Command {
 	var id string
 	c := &cobra.Command{Use: "hit", Short: "Show hits beside the own records"}
-	list := &cobra.Command{Use: "list", Short: "Show the hits of a round, each beside the own record only", Args: exactly(0)}
+	list := &cobra.Command{
+		Use: "list", Short: "Show the hits of a round, each beside the own record only", Args: exactly(0),
+		Example: "  entente hit list --dir au --round 3bd827a4f9f22cf04e36eb70446ec299",
+	}
 	a.forNode(list)
 	list.Flags().StringVar(&id, "round", "", "round (required)")
 	must(list.MarkFlagRequired("round"))
 	list.RunE = func(c *cobra.Command, _ []string) error {
-		hits := []rounds.Hit{}
-		err := a.ask(c.Context(), func(x *api.Client) error { return x.Get(c.Context(), roundPath(id, "/hits"), &hits) })
+		path, err := roundPath(id)
 		if err != nil {
 			return err
+		}
+		hits := []rounds.Hit{}
+		err = a.ask(c.Context(), func(x *api.Client) error { return x.Get(c.Context(), path+"/hits", &hits) })
+		if err != nil {
+			return err
+		}
+		if len(hits) == 0 {
+			a.say("This side knows of no hit in this round; how the round ended: entente round show --dir %s %s", a.dir, id)
 		}
 		return a.show(hits, func(w io.Writer) {
 			row(w, "KIND", "OWN RECORD", "AS WRITTEN", "LIST", "CATEGORY", "CASE")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // explain completes the refusal of a header: what was found, and what to do. The first
@@ -53,6 +54,9 @@ func (r *reader) explain(err error, headers []string, line int, o Options) error
 	return e
 }
 
+// leastMisspelt is the number of letters below which a header resembles too much.
+const leastMisspelt = 4
+
 // nearest returns the header that most resembles a usual name of the value: one that
 // contains it as a word, or is at most two letters from it.
 func nearest(headers []string, o Options) (string, bool) {
@@ -64,7 +68,7 @@ func nearest(headers []string, o Options) (string, bool) {
 			if strings.Contains(" "+name+" ", " "+s+" ") {
 				return h, true
 			}
-			if d := editDistance(name, s, distance); d < distance && len(s) > 2*d {
+			if d := editDistance(name, s, distance); d < distance && utf8.RuneCountInString(name) >= leastMisspelt && utf8.RuneCountInString(s) > 2*d {
 				best, distance = h, d
 			}
 		}

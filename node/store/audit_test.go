@@ -100,6 +100,14 @@ func TestMirror(t *testing.T) {
 			}
 		}
 	}
+	// Grown by a crash before its data arrived.
+	if err := os.WriteFile(d.logPath(entry.Local), append(bytes.Clone(whole), make([]byte, 100)...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.mirror(t)
+	if b, err := os.ReadFile(d.logPath(entry.Local)); err != nil || !bytes.Equal(b, whole) {
+		t.Errorf("zeros at the end: not repaired, %v", err)
+	}
 	if err := os.RemoveAll(filepath.Join(d.dir, AuditFolder)); err != nil {
 		t.Fatal(err)
 	}

@@ -101,6 +101,11 @@ func TestBackupLeavesOut(t *testing.T) {
 	d := newDesk(t)
 	fill(t, d)
 	out := []string{"round_secrets", "journal", "snapshots", "snapshot_lists", "segments", "merges", "goose_db_version"}
+	open, err := d.Importer(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = open.Rollback(t.Context()) }() // it wrote nothing
 	path := filepath.Join(t.TempDir(), "copy.db")
 	if err := d.copyTo(t.Context(), path); err != nil {
 		t.Fatal(err)
@@ -130,6 +135,9 @@ func TestBackupLeavesOut(t *testing.T) {
 		}
 		if err := d.write.QueryRow("SELECT count(*) FROM " + table).Scan(&want); err != nil {
 			t.Fatal(err)
+		}
+		if table == "imports" {
+			want-- // the open one
 		}
 		switch {
 		case in && have != want:

@@ -176,6 +176,17 @@ func (t *Tx) Hits(round [16]byte) ([]Hit, error) {
 	return out, nil
 }
 
+// DropHits erases the hits of a round, whose time has come, and returns how many
+// there were.
+func (t *Tx) DropHits(round [16]byte) (int64, error) {
+	n, err := t.exec("DELETE FROM hits WHERE round = ?", round[:])
+	if err != nil {
+		return 0, fmt.Errorf("erase hits: %w", err)
+	}
+	t.erased = t.erased || n > 0
+	return n, nil
+}
+
 func hitRow(round [16]byte, position int64) []byte {
 	return binary.BigEndian.AppendUint64(round[:], uint64(position))
 }

@@ -101,6 +101,30 @@ func (t *Tx) DropSnapshot(id int64) error {
 	return nil
 }
 
+// DropStraySnapshots erases the snapshots that no round uses and returns how many there
+// were: a process that died between taking one and storing its round left it. No round
+// may be under way between the two.
+func (s *Store) DropStraySnapshots(ctx context.Context) (int, error) {
+	var stray []int64
+	err := s.Update(ctx, func(tx *Tx) error {
+		query := "SELECT id FROM snapshots WHERE id NOT IN (SELECT snapshot FROM rounds)"
+		err := tx.rows(query, nil, func(scan func(...any) error) error {
+			var id int64
+			err := scan(&id)
+			stray = append(stray, id)
+			return err
+		})
+		for _, id := range stray {
+			err = errors.Join(err, tx.DropSnapshot(id))
+		}
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("drop stray snapshots: %w", err)
+	}
+	return len(stray), nil
+}
+
 // segment reads one segment; left is the number of items from its first to the end.
 func (s *Store) segment(ctx context.Context, key seal.Key, id, number, left int64) ([]SnapshotItem, error) {
 	var sealed []byte

@@ -73,9 +73,9 @@ type Store struct {
 
 	flushRows int // see the constant; tests set it smaller
 
-	// step is called at each point where a kill would leave a distinct state.
-	// Only tests set it, before the store is shared.
-	step func(name string)
+	// step is called before each statement and around each commit: see the names in
+	// tx.go. It returns nil; only tests set another, before the store is shared.
+	step func(name string) error
 }
 
 // Format prints a placeholder, whatever the verb: a store holds keys.
@@ -151,7 +151,7 @@ func Open(ctx context.Context, dir string, key seal.Key, author entry.Author) (*
 func open(ctx context.Context, dir, file string, key seal.Key, author entry.Author) (*Store, error) {
 	s := &Store{
 		dir: dir, path: filepath.Join(dir, file), keys: newRing(key), author: author,
-		importing: make(chan struct{}, 1), flushRows: flushRows, step: func(string) {},
+		importing: make(chan struct{}, 1), flushRows: flushRows, step: func(string) error { return nil },
 	}
 	f, err := os.OpenFile(s.path, os.O_CREATE|os.O_RDWR, 0o600) // with these rights, whatever the umask
 	if err != nil {

@@ -35,6 +35,7 @@ func suite(t *testing.T, fresh func(*testing.T) *desk) {
 		{"snapshot", suiteSnapshot},
 		{"snapshot exclusions", suiteExclusions},
 		{"snapshot outlives its lists' changes", suiteImmutable},
+		{"stray snapshots", suiteStray},
 		{"rounds", suiteRounds},
 		{"hits", suiteHits},
 		{"journal", suiteJournal},
@@ -255,6 +256,9 @@ func suiteRollback(t *testing.T, d *desk) {
 	if err := refused.Commit(t.Context(), func(*Tx) error { return no }); !errors.Is(err, no) {
 		t.Errorf("commit: %v", err)
 	}
+	if err := refused.Commit(t.Context(), nil); !errors.Is(err, no) {
+		t.Errorf("commit after a failed one: %v", err)
+	}
 	if err := refused.Rollback(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -362,6 +366,24 @@ func suiteImmutable(t *testing.T, d *desk) {
 	}
 }
 
+func suiteStray(t *testing.T, d *desk) {
+	l := d.list(t, "wanted", indicator.Suspect)
+	d.load(t, l, rowsOf(t, 0, 3))
+	used, stray := d.take(t, "ID", l), d.take(t, "ID", l)
+	d.update(t, func(tx *Tx) error { return tx.PutRound(Round{ID: [16]byte{1}, Snapshot: used.ID}) })
+	for _, want := range []int{1, 0} {
+		if n, err := d.DropStraySnapshots(t.Context()); err != nil || n != want {
+			t.Errorf("dropped %d, not %d: %v", n, want, err)
+		}
+	}
+	if len(d.elements(t, used.ID)) != 3 {
+		t.Error("the snapshot of a round is gone")
+	}
+	if _, err := d.SnapshotItem(t.Context(), stray.ID, 0); !errors.Is(err, ErrNotFound) {
+		t.Errorf("a stray snapshot is there: %v", err)
+	}
+}
+
 func suiteRounds(t *testing.T, d *desk) {
 	r := Round{
 		ID: [16]byte{1}, Partner: "ID", Proposer: true, State: "offered", Created: moment0, Updated: moment0.Add(time.Second),
@@ -420,6 +442,17 @@ func suiteHits(t *testing.T, d *desk) {
 		none, more := tx.Hits([16]byte{5})
 		if len(none) != 0 {
 			t.Error("hits of no round")
+		}
+		return errors.Join(err, more)
+	})
+	d.update(t, func(tx *Tx) error {
+		if n, err := tx.DropHits(id); n != 2 || err != nil {
+			t.Errorf("erased %d hits: %v", n, err)
+		}
+		left, err := tx.Hits(id)
+		other, more := tx.Hits([16]byte{4})
+		if len(left) != 0 || len(other) != 2 {
+			t.Errorf("%d hits are left of the round, %d of the other", len(left), len(other))
 		}
 		return errors.Join(err, more)
 	})
@@ -619,6 +652,16 @@ func suiteTransactions(t *testing.T, d *desk) {
 			t.Error("a reader sees a later commit")
 		}
 		return err
+	})
+	func() {
+		defer func() { _ = recover() }()
+		d.update(t, func(tx *Tx) error { _ = tx.Put("x", nil); panic("a fault of the caller") })
+	}()
+	d.update(t, func(tx *Tx) error { // it does not wait for ever
+		if _, err := tx.Get("x"); !errors.Is(err, ErrNotFound) {
+			t.Errorf("what panicked is there: %v", err)
+		}
+		return nil
 	})
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()

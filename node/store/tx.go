@@ -7,6 +7,15 @@ import (
 	"fmt"
 )
 
+// Points at which tests look at the files or let something fail. An error of the last
+// two has no effect: what happened has happened.
+const (
+	stepStatement = "statement"
+	stepCommit    = "before commit"
+	stepCommitted = "after commit"
+	stepHeads     = "after heads"
+)
+
 // Tx is one transaction. It is valid only inside the function it was given to,
 // and must not be used from two goroutines at once.
 type Tx struct {
@@ -36,21 +45,21 @@ func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
 	if err != nil {
 		return fmt.Errorf("begin writing: %w", named(err))
 	}
+	defer func() { _ = tx.Rollback() }() // after the commit it does nothing; it must run even if f panics
 	t := &Tx{ctx: ctx, store: s, tx: tx}
 	if err := f(t); err != nil {
-		if back := tx.Rollback(); back != nil && !errors.Is(back, sql.ErrTxDone) {
-			return errors.Join(err, fmt.Errorf("roll back: %w", back))
-		}
 		return err
 	}
-	s.step("before commit")
+	if err := s.step(stepCommit); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", named(err))
 	}
-	s.step("after commit")
+	_ = s.step(stepCommitted)
 	if t.appended {
 		s.advanceHeads(context.WithoutCancel(ctx))
-		s.step("after heads")
+		_ = s.step(stepHeads)
 	}
 	if t.erased || s.unforgotten.Load() {
 		s.forget(context.WithoutCancel(ctx))
@@ -79,6 +88,9 @@ func (s *Store) forget(ctx context.Context) {
 
 // exec runs one statement and names what fails.
 func (t *Tx) exec(query string, args ...any) (int64, error) {
+	if err := t.store.step(stepStatement); err != nil {
+		return 0, err
+	}
 	r, err := t.tx.ExecContext(t.ctx, query, args...)
 	if err != nil {
 		return 0, named(err)
@@ -89,6 +101,9 @@ func (t *Tx) exec(query string, args ...any) (int64, error) {
 
 // row reads one row; no row is ErrNotFound.
 func (t *Tx) row(query string, args []any, into ...any) error {
+	if err := t.store.step(stepStatement); err != nil {
+		return err
+	}
 	err := t.tx.QueryRowContext(t.ctx, query, args...).Scan(into...)
 	if errors.Is(err, sql.ErrNoRows) {
 		return ErrNotFound
@@ -98,6 +113,9 @@ func (t *Tx) row(query string, args []any, into ...any) error {
 
 // rows calls f for each row, with a function that scans it.
 func (t *Tx) rows(query string, args []any, f func(scan func(...any) error) error) error {
+	if err := t.store.step(stepStatement); err != nil {
+		return err
+	}
 	r, err := t.tx.QueryContext(t.ctx, query, args...)
 	if err != nil {
 		return named(err)

@@ -42,7 +42,7 @@ func (g *gater) InterceptAccept(c network.ConnMultiaddrs) bool {
 		return false
 	}
 	if !g.sources.allow(ip) {
-		g.t.refusal("too many handshakes from this source", "", from.String())
+		g.t.refusal(refusedFlood, "too many handshakes from this source", "", from.String())
 		return false
 	}
 	return true
@@ -60,7 +60,7 @@ func (g *gater) InterceptUpgraded(c network.Conn) (bool, control.DisconnectReaso
 	if g.t.admits(c.RemotePeer()) {
 		return true, 0
 	}
-	g.t.refusal("not a member", c.RemotePeer(), c.RemoteMultiaddr().String())
+	g.t.refusal(refusedStranger, "not a member", c.RemotePeer(), c.RemoteMultiaddr().String())
 	return false, 0
 }
 

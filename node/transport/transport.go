@@ -77,7 +77,7 @@ type Transport struct {
 	book     peerstore.AddrBook
 	parts    []func() error // closed from the last to the first
 	members  atomic.Pointer[memberSet]
-	refusing rate.Sometimes // keeps strangers from filling the log
+	refusing [refusalKinds]rate.Sometimes // keeps strangers from filling the log
 
 	protocols *multistream.MultistreamMuxer[protocol.ID]
 
@@ -104,12 +104,14 @@ func New(o Options) (*Transport, error) {
 	}
 	t := &Transport{
 		o: o, log: o.Log,
-		refusing:  rate.Sometimes{First: 20, Interval: time.Second},
 		protocols: multistream.NewMultistreamMuxer[protocol.ID](),
 		handlers:  map[protocol.ID]func(context.Context, *Stream){},
 		streams:   map[*Stream]struct{}{},
 		inbound:   map[peer.ID]int{},
 		problems:  map[peer.ID]string{},
+	}
+	for i := range t.refusing {
+		t.refusing[i] = rate.Sometimes{First: 20, Interval: time.Second}
 	}
 	t.base, t.cancel = context.WithCancelCause(context.Background())
 	t.members.Store(&memberSet{})
@@ -210,31 +212,4 @@ func (t *Transport) closeParts() error {
 	}
 	t.parts = nil
 	return all
-}
-
-// refusal logs a connection turned away, but not every one of a flood.
-func (t *Transport) refusal(why string, p peer.ID, from string) {
-	t.refusing.Do(func() {
-		t.log.Warn("connection refused", "reason", why, "member", t.members.Load().name(p), "peer", p.String(), "address", from)
-	})
-}
-
-// classical records a connection without a post-quantum key exchange.
-func (t *Transport) classical(p peer.ID, from string, err error) {
-	t.refusal(err.Error(), p, from)
-	t.problem(p, err)
-}
-
-// problem keeps the last failure with a member for Status; nil clears it.
-func (t *Transport) problem(p peer.ID, err error) {
-	if !t.admits(p) {
-		return
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if err == nil {
-		delete(t.problems, p)
-		return
-	}
-	t.problems[p] = err.Error()
 }

@@ -1,7 +1,6 @@
 package exact
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -23,6 +22,7 @@ type countReceiver struct {
 	tags     tagReceiver
 	answered chan arrival // from the reader; closed when no more come
 	own      []byte       // tags of the own list in the peer's order
+	order    []uint32     // sorts them
 }
 
 // Receive counts the own items that the peer has, with noise as agreed.
@@ -47,10 +47,16 @@ func (c countSuite) Receive(ctx context.Context, rw io.ReadWriter, s Session, se
 	var result Result
 	err = r.link.run(ctx, func() { close(r.answered) }, r.ask,
 		func(context.Context) error { return r.unmask(ctx) },
-		func(inner context.Context) (err error) {
-			result.Count, err = r.conclude(inner)
-			return err
+		func(inner context.Context) error {
+			if err := r.link.waitAll(inner); err != nil {
+				return err
+			}
+			return r.distinct()
 		})
+	if err == nil {
+		// After Done, so that the sender cannot time it.
+		result.Count, err = r.conclude(ctx)
+	}
 	return d.finish(ctx, r.link, result, err)
 }
 
@@ -120,24 +126,23 @@ func (r *countReceiver) unmask(ctx context.Context) error {
 	})
 }
 
+// distinct refuses answers of which one counts twice.
+func (r *countReceiver) distinct() error {
+	own := r.tagsOfOwn()
+	if r.order = own.sorted(nil); own.repeats(r.order) {
+		return malformed("the same answer twice")
+	}
+	return nil
+}
+
 // conclude counts the own tags on the peer's list, and takes the noise's shift off.
 func (r *countReceiver) conclude(ctx context.Context) (int, error) {
-	for _, id := range r.role.incoming() {
-		if err := r.link.wait(ctx, id); err != nil {
-			return 0, err
-		}
-	}
-	own := column{r.own, TagSize, 0, TagSize}
-	order := own.sorted(nil)
-	for i := 1; i < len(order); i++ {
-		if bytes.Equal(own.at(order[i-1]), own.at(order[i])) {
-			return 0, malformed("the same answer twice")
-		}
-	}
 	count := -r.noise.Shift()
-	_, err := r.join(ctx, own, order, func(uint32) { count++ })
+	_, err := r.join(ctx, r.tagsOfOwn(), r.order, func(uint32) { count++ })
 	return max(count, 0), err
 }
+
+func (r *countReceiver) tagsOfOwn() column { return column{r.own, TagSize, 0, TagSize} }
 
 // countSender is the part of the side that learns nothing.
 type countSender struct {
@@ -229,11 +234,8 @@ func (o *countSender) answer(ctx context.Context) error {
 		return err
 	}
 	points := column{o.points, elementSize, 0, elementSize}
-	sorted := points.sorted(nil)
-	for i := 1; i < len(sorted); i++ {
-		if bytes.Equal(points.at(sorted[i-1]), points.at(sorted[i])) {
-			return malformed("the same question twice")
-		}
+	if points.repeats(points.sorted(nil)) {
+		return malformed("the same question twice")
 	}
 	order, err := o.root.order(shuffleLabel, points.len())
 	if err != nil {

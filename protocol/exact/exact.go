@@ -21,10 +21,10 @@
 // Promises of "oprf" against a peer who does anything whatever: the receiver tests at most
 // as many values as its size class, however often the run breaks and resumes; the sender
 // tests at most as many as its own class, and only if the run is mutual; neither can make
-// the other report an item that it did not itself put in, but with probability below
-// (class · class)/2^80 at the receiver and 2^-100 at the sender. Promise of both against a
-// peer who follows the protocol: it learns the result that it is due and the size classes.
-// Against who reads the bytes only: the size classes.
+// the other report an item that it did not itself put in, but with probability
+// class · class/2^80 at the receiver and class · class/2^128 at the sender. Promise of both
+// suites against a peer who follows the protocol: it learns the result that it is due and
+// the size classes. Who only reads the bytes learns the size classes.
 //
 // Does not promise: that a peer's list is true; that guesses are kept out (whoever lists
 // guesses learns which of them hit); fairness (a receiver may keep what it owes); anything

@@ -112,7 +112,7 @@ func (l *link) run(outer context.Context, drained func(), tasks ...func(context.
 		errors.As(err, &peerError)
 		fail(err)
 		drained()
-		l.discard(err, ctx)
+		l.discard(ctx, err)
 	})
 	for _, task := range tasks {
 		work.Go(func() {
@@ -131,6 +131,9 @@ func (l *link) run(outer context.Context, drained func(), tasks ...func(context.
 	close(ended)
 	watch.Wait()
 	err := context.Cause(ctx)
+	if err != nil {
+		reset(l.stream)
+	}
 	if broken := (streamError{}); peerError != nil && errors.As(err, &broken) {
 		return peerError // says more than that the stream then broke
 	}
@@ -258,7 +261,7 @@ func reset(stream io.ReadWriter) {
 
 // discard reads on after a failure that the peer is told of, so that its writes do not keep
 // it from reading. It ends when the peer closes or the stream is reset.
-func (l *link) discard(reading error, ctx context.Context) {
+func (l *link) discard(ctx context.Context, reading error) {
 	if ctx.Err() == nil || l.unreachable(reading) {
 		return
 	}

@@ -163,6 +163,16 @@ func (l *link) wait(ctx context.Context, id flowID) error {
 	}
 }
 
+// waitAll returns when all incoming flows are durable.
+func (l *link) waitAll(ctx context.Context) error {
+	for _, id := range l.role.incoming() {
+		if err := l.wait(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // at returns how many chunks of a flow are durable at their destination, and how many are
 // on their way or there.
 func (l *link) at(id flowID) (have, sent int) {

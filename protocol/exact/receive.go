@@ -34,8 +34,9 @@ func (o oprfSuite) Receive(ctx context.Context, rw io.ReadWriter, s Session, set
 	if err != nil {
 		return refused(rw, err)
 	}
-	r := &oprfReceiver{side: d, free: make(chan struct{}, window()), asked: make(chan *oprf.Batch, window()),
-		answered: make(chan arrival, window())}
+	n := window()
+	r := &oprfReceiver{side: d, free: make(chan struct{}, n), asked: make(chan *oprf.Batch, n),
+		answered: make(chan arrival, n)}
 	durable, err := r.restore(ctx)
 	if err != nil {
 		return refused(rw, err)
@@ -53,9 +54,15 @@ func (o oprfSuite) Receive(ctx context.Context, rw io.ReadWriter, s Session, set
 	err = r.link.run(ctx, func() { close(r.answered) }, r.ask,
 		func(context.Context) error { return r.verify(ctx) },
 		func(inner context.Context) (err error) {
-			result, err = r.conclude(inner)
+			if err = r.link.waitAll(inner); err == nil && s.Mutual {
+				result, err = r.conclude(inner)
+			}
 			return err
 		})
+	if err == nil && !s.Mutual {
+		// After Done, so that a sender who must not learn cannot time it.
+		result, err = r.conclude(ctx)
+	}
 	return d.finish(ctx, r.link, result, err)
 }
 
@@ -210,13 +217,8 @@ func (r *oprfReceiver) finalize(v verification) ([]byte, error) {
 	return entries, nil
 }
 
-// conclude finds the hits when all has come, and returns their proofs if the run is mutual.
+// conclude finds the hits once all has come, and returns their proofs if the run is mutual.
 func (r *oprfReceiver) conclude(ctx context.Context) (Result, error) {
-	for _, id := range r.role.incoming() {
-		if err := r.link.wait(ctx, id); err != nil {
-			return Result{}, err
-		}
-	}
 	own := column{r.entries, entrySize, 0, TagSize}
 	isItem := func(slot uint32) bool { return int(r.slots[slot]) < r.items.len() }
 	var hits []uint32 // slots

@@ -144,10 +144,8 @@ func (o *oprfSender) tell(ctx context.Context) (Result, error) {
 	if err := o.own.sendTags(ctx, o.link); err != nil {
 		return Result{}, err
 	}
-	for _, id := range o.role.incoming() {
-		if err := o.link.wait(ctx, id); err != nil {
-			return Result{}, err
-		}
+	if err := o.link.waitAll(ctx); err != nil {
+		return Result{}, err
 	}
 	if !o.session.Mutual {
 		return Result{}, nil

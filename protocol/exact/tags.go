@@ -61,6 +61,16 @@ func (c column) sorted(keep func(i uint32) bool) []uint32 {
 	return order
 }
 
+// repeats tells whether two records have the same field; order sorts by it.
+func (c column) repeats(order []uint32) bool {
+	for i := 1; i < len(order); i++ {
+		if bytes.Equal(c.at(order[i-1]), c.at(order[i])) {
+			return true
+		}
+	}
+	return false
+}
+
 // tagList returns the sender's list: the distinct own tags, filled with random ones to
 // the class, strictly ascending.
 func tagList(class int, own column, padding io.Reader) ([]byte, error) {

@@ -66,8 +66,9 @@ func TestIBANRegistry(t *testing.T) {
 	}
 }
 
-// TestIBANErrors: every wrong character and every exchange of neighbours is found, and
-// what keeps the structure is kept as its own observation.
+// TestIBANErrors: every wrong digit or letter and every exchange of neighbours is found,
+// and what keeps the structure is kept as its own observation. A digit in the place of a
+// letter may go unseen, since it shifts the number that ISO 7064 divides.
 func TestIBANErrors(t *testing.T) {
 	for iban := range strings.FieldsSeq(registryExamples) {
 		truth := mustParse(t, Account, iban)
@@ -84,6 +85,11 @@ func TestIBANErrors(t *testing.T) {
 
 func checkDamaged(t *testing.T, truth Value, iban, bad string) {
 	t.Helper()
+	for i := range iban {
+		if isDigit(iban[i]) != isDigit(bad[i]) {
+			return
+		}
+	}
 	if bad == iban {
 		return
 	}
@@ -96,27 +102,22 @@ func checkDamaged(t *testing.T, truth Value, iban, bad string) {
 	}
 }
 
-// TestIBANDigits: the remainders that 00, 01 and 99 share with 97, 98 and 02 do not help.
+// TestIBANDigits: of the hundred pairs exactly one is right; 00, 01 and 99, which leave
+// the remainders of 97, 98 and 02, do not help.
 func TestIBANDigits(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
-	for range 2000 {
-		bban := digits(r, 18)
+	for range 50 {
+		bban := "1" + digits(r, 17)
 		right := ibanDigits("DE00" + bban)
 		if right < "02" || right > "98" {
 			t.Fatalf("check digits %s", right)
 		}
-		accepted := 0
 		for d := range 100 {
-			iban := "DE" + string([]byte{byte('0' + d/10), byte('0' + d%10)}) + bban
-			if v, _, err := Parse(Account, iban, Defaults{}); err == nil && !v.AsObserved() {
-				accepted++
+			pair := string([]byte{byte('0' + d/10), byte('0' + d%10)})
+			v, _, err := Parse(Account, "DE"+pair+bban, Defaults{})
+			if err != nil || v.AsObserved() == (pair == right) {
+				t.Fatalf("digits %s: observed %t, %v; right are %s", pair, v.AsObserved(), err, right)
 			}
-		}
-		if accepted != 1 && strings.Trim(bban, "0") != "" {
-			t.Fatalf("%d pairs of digits are accepted", accepted)
-		}
-		if accepted == 1 && r.IntN(40) == 0 {
-			return // enough; the loop above is a hundred parses each
 		}
 	}
 }

@@ -152,7 +152,7 @@ func TestWalletNotations(t *testing.T) {
 		{"0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaed/transfer", "", "!characters"},
 		{"0x5aaeb6053f3e94c9b9a09f33669435e7ef1beaedde", "", "!wrong_length"},
 		{"41zz523b449890854c8fc460ab602df9f31fe4293f", "tron", "!characters"},
-		{"1bvbmseystwetqtfn5au4m4gfg7xjanvn2", "", "!characters"},
+		{"1bvbmseystwetqtfn5au4m4gfg7xjanvn2", "", "!checksum"},
 		{"0x000000000000000000000000000000000000dEaD", "", "!stop_value"},
 		{"11111111111111111111111111111111", "", "!checksum"},
 		{"zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz", "", "!unknown_chain"},

@@ -222,7 +222,7 @@ const receiptGrace = 7 * 24 * 60 * 60 * 1000
 
 // Expire ends the round if its time has run out at now (Unix milliseconds), and
 // reports whether it did. A round that has run keeps its result, and waits a week
-// longer for its receipt.
+// longer for its receipt; one whose receipt has both signatures here is then closed.
 func (m *Machine) Expire(now int64) bool {
 	limit := m.offer.Expires
 	if m.answer.Expires > 0 {
@@ -231,10 +231,14 @@ func (m *Machine) Expire(now int64) bool {
 	if m.State() >= Matched {
 		limit += receiptGrace
 	}
-	if m.State().Over() || now < limit {
+	switch {
+	case m.State().Over() || now < limit:
 		return false
+	case m.State() == Countersigned: // both signatures are here: only the partner's word is missing
+		m.rec.State = uint8(Closed)
+	default:
+		m.End(Expired, wire.Expired)
 	}
-	m.End(Expired, wire.Expired)
 	return true
 }
 
@@ -297,6 +301,9 @@ func (m *Machine) exactSuite() string {
 type OverError struct{ Code wire.Code }
 
 func (e *OverError) Error() string { return "the round is over: " + e.Code.String() }
+
+// Accounted tells whether this side has signed the receipt, which it cannot take back.
+func (m *Machine) Accounted() bool { return len(m.rec.Receipt.Body) > 0 }
 
 // Finished is the number of runs that this side has finished.
 func (m *Machine) Finished() int { return int(m.rec.Finished) }

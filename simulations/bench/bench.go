@@ -21,6 +21,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"entente/protocol/exact"
 )
 
 // Params are a bench's whole-number settings by name; what is not set takes its default.
@@ -61,14 +63,34 @@ func benches() []bench {
 			name: "intake", about: "phone rows from a CSV file to canonical, stored and readable",
 			defaults: Params{"rows": 1_000_000}, limits: Params{"rows": maxPhones}, run: runIntake,
 		},
+		{
+			name: "oprf", about: "one mutual run of suite oprf, both parties in this process over a pipe",
+			defaults: Params{"n": 10_000}, limits: Params{"n": exact.MaxItems}, run: runExact,
+		},
 	}
 }
 
-// Names lists the benches with a sentence on each, in a fixed order.
+// Description says what a bench measures and what can be set.
+type Description struct {
+	Name     string
+	About    string
+	Defaults Params
+}
+
+// All lists the benches in a fixed order.
+func All() []Description {
+	var out []Description
+	for _, b := range benches() {
+		out = append(out, Description{Name: b.name, About: b.about, Defaults: maps.Clone(b.defaults)})
+	}
+	return out
+}
+
+// Names lists the names of the benches.
 func Names() []string {
 	var out []string
 	for _, b := range benches() {
-		out = append(out, fmt.Sprintf("%s: %s (%s)", b.name, b.about, b.defaults))
+		out = append(out, b.name)
 	}
 	return out
 }

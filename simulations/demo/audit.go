@@ -19,9 +19,8 @@ func (s *story) audit(ctx context.Context) error {
 	if err := s.stage.stop(); err != nil {
 		return err
 	}
-	s.screen.say("The nodes are switched off. An auditor takes their audit folders to another machine and trusts nothing " +
-		"but the members' signatures: is the roster signed by all, does every entry follow the one before, is every " +
-		"receipt signed by both sides?")
+	s.screen.say("The nodes are switched off. The auditor has their audit folders and nothing else, and trusts only the members' " +
+		"signatures: is the roster signed by all, does every entry follow the one before, is every receipt signed by both sides?")
 	for _, id := range ids() {
 		m := s.stage.members[id]
 		if err := m.Mirror(ctx); err != nil {
@@ -33,7 +32,7 @@ func (s *story) audit(ctx context.Context) error {
 		}
 		s.check(id+": the audit folder is right", true, report.OK)
 		s.check(id+": receipts", s.truth.receipts[id], report.Receipts)
-		s.screen.item(nameOf(id), "%s: %d entries in two chains, %s signed by both sides", verdict(report), entries(report), receipts(report.Receipts))
+		s.screen.item(nameOf(id), "%s: %d entries in two chains, %s", verdict(report), entries(report), receipts(report.Receipts))
 	}
 	s.screen.gap()
 	return s.tamper()
@@ -62,12 +61,11 @@ func (s *story) tamper() error {
 		if f.Sequence != nil && f.Offset != nil {
 			got = fmt.Sprintf("%s, entry %d, offset %d", f.File, *f.Sequence, *f.Offset)
 		}
-		s.screen.say("Now somebody alters one byte, the %dth of Australia's log, in a copy. The same check says:", at+1)
+		s.screen.say("Now one byte of Australia's log is altered, in a copy: the one at place %d, within entry %d. The same check says:", at, sequence)
 		s.screen.item("WRONG", "%s", f)
 	}
 	s.check("file and place that the check names", named, got)
-	s.screen.gap()
-	s.screen.say("So nobody can rewrite what was done, not even whoever runs the node.")
+	s.screen.say("The check names the file, the entry and the place where it begins. An entry that was altered later cannot pass for the one that was signed.")
 	return nil
 }
 
@@ -116,8 +114,11 @@ func entries(r audit.Report) int {
 }
 
 func receipts(n int) string {
-	if n == 1 {
-		return "one receipt"
+	switch n {
+	case 0:
+		return "no receipt, since no round took place"
+	case 1:
+		return "one receipt, signed by both sides"
 	}
-	return few(n) + " receipts"
+	return few(n) + " receipts, each signed by both sides"
 }

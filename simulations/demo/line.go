@@ -56,18 +56,16 @@ func (s *story) line(context.Context) error {
 	s.check("places of the control value before it is written in", 0, before.control)
 	s.check("places of the control value after it is written in", 2, after.control)
 	s.check("listed values in it after that", 0, after.listed)
-	s.screen.say("The line between two nodes is encrypted. Suppose that somebody reads it all the same, or that Indonesia's "+
-		"own machine is searched: does a number of Australia's list stand there? This demonstration has recorded every byte "+
-		"of the three rounds before the line's encryption: %s.", bytesText(int64(size(recorded))))
+	s.screen.say("The line between two nodes is encrypted. Suppose that somebody breaks that, or is the partner: does any listed "+
+		"number stand in what is sent? Australia's node has recorded every byte of its three rounds with Indonesia, both "+
+		"ways, before the encryption: %s.", bytesText(int64(size(recorded))))
 	s.screen.item("looked for", "%d entries of all lists, in %d forms: as written, as digits, in the common form, and as the "+
-		"usual fingerprints of these (SHA-256, SHA-1, MD5), which anybody could compute for every number", s.values, s.hunt.forms)
-	s.screen.item("found", "%d of them", before.listed)
-	s.screen.item("is the search right?", "")
-	s.screen.item("", "a test number and its fingerprint were written into the recording: found in %d places of 2; before that in %d",
-		after.control, before.control)
-	s.screen.item("readable", "who speaks with whom, kind of list, purpose, legal basis, sizes rounded up")
-	s.screen.gap()
-	s.screen.say("One limit remains. Indonesia can put guessed numbers on its own list and see which of them are hits, up to the " +
-		"daily limit. Later versions harden against that; this one does not, so it is for trial data only.")
+		"usual fingerprints (SHA-256, SHA-1, MD5), which anybody can compute for every number there is", s.values, s.hunt.forms)
+	s.screen.item("found", "%s of them", few(before.listed))
+	s.screen.item("search tested", "a number on no list and its fingerprint were then written into the recording, 2 places: "+
+		"found in %s; before that in %s", few(after.control), few(before.control))
+	s.screen.item("can be read", "who speaks with whom, kind of entries, purpose, legal basis, sizes rounded up")
+	s.screen.say("What this version does not prevent: Indonesia could put guessed numbers on its own list and see which of them " +
+		"are hits, up to the daily limit. The inputs are not yet hardened against that. So: trial data only.")
 	return nil
 }

@@ -11,8 +11,7 @@ func (s *story) next(context.Context) error {
 	if s.o.Dir == "" {
 		s.screen.say("This demonstration leaves nothing behind. To keep the three nodes and try the commands on them:")
 		s.screen.line("  entente demo --dir trial")
-		s.screen.gap()
-		s.screen.say("To set up a node of your own, begin with these; each has --help:")
+		s.screen.say("A node of your own begins like this; every command has --help:")
 		for _, c := range []string{
 			"entente init --dir au --member AU --name Australia --role state \\",
 			"  --listen /ip4/127.0.0.1/tcp/7101",
@@ -29,7 +28,6 @@ func (s *story) next(context.Context) error {
 	s.screen.say("The nodes are kept in %s. Start two of them, each in a window of its own:", s.base)
 	s.screen.line("  entente serve --dir %s", au)
 	s.screen.line("  entente serve --dir %s", id)
-	s.screen.gap()
 	s.screen.say("Then, in a third window:")
 	for _, c := range []string{
 		"entente round plan --dir " + au + " --with ID --list wanted --kind phone --purpose trafficking",
@@ -43,7 +41,6 @@ func (s *story) next(context.Context) error {
 	} {
 		s.screen.line("  %s", c)
 	}
-	s.screen.gap()
 	s.screen.say("The files that were read in are in %s.", filepath.Join(s.base, filesFolder))
 	return nil
 }
@@ -51,10 +48,10 @@ func (s *story) next(context.Context) error {
 // ending says whether all of it was true.
 func (s *story) ending() {
 	s.doc.Seconds = time.Since(s.began).Seconds()
-	s.screen.say("(If the commands are not installed: go build ./cmd/entente ./cmd/entente-verify makes them in this folder; write ./entente then.)")
+	s.screen.say("If the shell does not know entente: \"go build -o . ./cmd/...\" makes the programs in this folder; then write ./entente.")
 	if s.doc.Verified {
-		s.screen.say("All of this ran just now, in %.1f seconds. Every figure above was compared with what had been planted in the "+
-			"files: %d checks, all right. %s", s.doc.Seconds, s.doc.checks(), Notice)
+		s.screen.say("All of this happened just now, in %.1f seconds, and was compared with what had been planted in the files: "+
+			"%d checks, all right. Remember: trial data only.", s.doc.Seconds, s.doc.checks())
 		return
 	}
 	s.screen.say("SOMETHING IS NOT AS IT MUST BE: the lines that begin with !! above say what. Do not use this build.")

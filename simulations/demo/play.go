@@ -69,22 +69,24 @@ func (s *story) match(ctx context.Context) error {
 	}
 	s.round = ours
 	s.screen.say("Australia signs an offer. Indonesia's node asks its own rules, which its policy officer wrote " +
-		"beforehand; nobody has to be awake. The strictest of both sides counts. Both sign, and only then does matching begin.")
-	s.screen.item("Australia's rules", "%s", strings.Join(ours.Grounds, "; "))
-	s.screen.item("Indonesia's rules", "%s", strings.Join(theirs.Grounds, "; "))
+		"beforehand. These rules ask for nobody's approval, so the answer comes at once; where the two sides differ, the stricter " +
+		"rule counts. Matching begins when both have signed.")
+	s.screen.item("Australia's rules", "%s", sayings(ours.Grounds))
+	s.screen.item("Indonesia's rules", "%s", sayings(theirs.Grounds))
 	s.screen.item("round", "%s: %s, in %.1f seconds", ours.ID, ours.State, time.Since(began).Seconds())
 	s.screen.item("Australia saw", "that Indonesia takes part with up to %d entries; %s came in", ours.PartnerClass, bytesText(int64(ours.Received)))
 	s.screen.item("Indonesia saw", "that Australia takes part with up to %d entries; %s came in", theirs.PartnerClass, bytesText(int64(theirs.Received)))
-	s.screen.gap()
 	s.screen.say("At the end both have signed one receipt: who, when, by which rules and how many bytes. It does not say what was found.")
 	return nil
 }
 
+// shownHits are shown on the screen for each side; the document has all.
+const shownHits = 6
+
 // hits shows what each side has found.
 func (s *story) hits(ctx context.Context) error {
-	s.screen.say("Each side sees its own records and that the other side has the same number, however that side " +
-		"has written it. It does not see the other side's record, case or file. A hit is a lead and no evidence: " +
-		"a person reviews it, then asks.")
+	s.screen.say("Each side sees its own records, and that the other side has the same number, however it is written there. " +
+		"It sees nothing of the other side's record, case or file. A hit is a lead, not evidence: a person reviews it and then asks.")
 	for _, member := range []string{au, id} {
 		hits, err := s.stage.members[member].Rounds().Hits(ctx, s.round.ID)
 		if err != nil {
@@ -92,17 +94,54 @@ func (s *story) hits(ctx context.Context) error {
 		}
 		slices.SortFunc(hits, func(a, b rounds.Hit) int { return strings.Compare(a.Value, b.Value) })
 		rows := [][]string{{"NUMBER", "AS IT STANDS IN THE OWN FILE", "OWN LIST", "OWN CASE"}}
-		for _, h := range hits {
-			rows = append(rows, []string{h.Value, h.Original, h.List, h.CaseReference})
+		for i, h := range hits {
 			s.check(member+": a hit shows the own record", true, h.Original != "" && h.CaseReference != "" && !h.Erased)
+			if i >= shownHits {
+				continue
+			}
+			rows = append(rows, []string{h.Value, h.Original, h.List, h.CaseReference})
 		}
 		s.screen.line("On the screen in %s:", nameOf(member))
 		s.screen.table(rows...)
+		if more := len(hits) - shownHits; more > 0 {
+			s.screen.line("  and %d more", more)
+		}
 		s.screen.gap()
 	}
-	s.screen.say("Three more numbers stand in both files and are no hits: the victim's, the minor's, and the one " +
-		"that Australia never matches with Indonesia.")
+	both, err := s.overlap(id)
+	if err != nil {
+		return err
+	}
+	s.screen.say("%s more numbers stand in both files and are no hits: the victim's, the minor's, and the one "+
+		"that Australia never matches with Indonesia.", first(few(both-len(s.doc.Rounds[0].Hits[au]))))
 	return nil
+}
+
+// overlap counts the values that stand both in Australia's messy file and in a
+// partner's, whatever may take part. Nobody but the story's author knows both files.
+func (s *story) overlap(partner string) (int, error) {
+	lists := map[string]map[string]bool{}
+	for _, f := range sources() {
+		if f.list != "wanted" && f.list != "watch" {
+			continue
+		}
+		values, err := f.values()
+		if err != nil {
+			return 0, err
+		}
+		lists[f.member] = map[string]bool{}
+		for _, v := range values {
+			lists[f.member][v.value.Canonical()] = true
+		}
+	}
+	n := 0
+	for v := range lists[partner] {
+		if lists[au][v] {
+			n++
+		}
+	}
+	s.check("values in the files of both AU and "+partner, s.truth.overlaps[partner], n)
+	return n, nil
 }
 
 // others runs a count and a round on passports of which only one side learns.
@@ -113,8 +152,8 @@ func (s *story) others(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.screen.say("How many phones do we share? A count tells neither side which. It is a way to find out whether " +
-		"a round is worth asking for. Here both sides' rules allow the exact figure; otherwise noise is added to it.")
+	s.screen.say("How many phones do we share? A count tells neither side which ones. Here the rules of both sides allow the " +
+		"exact figure; without that, the node blurs it by chance, so that one number more or less cannot be told.")
 	s.screen.item("Australia sees", "%s", figure(ours))
 	s.screen.item("Indonesia sees", "%s", figure(theirs))
 	s.screen.gap()
@@ -125,15 +164,29 @@ func (s *story) others(ctx context.Context) error {
 	found := s.doc.Rounds[len(s.doc.Rounds)-1].Hits
 	s.screen.say("Which of our passports does Indonesia have? Australia asks to learn it alone, and Indonesia's rules let it.")
 	s.screen.item("Australia sees", "%s", strings.Join(found[au], ", "))
-	s.screen.item("Indonesia sees", "that the round took place; %s", hitsText(len(found[id])))
+	s.screen.item("Indonesia sees", "that the round took place, and %s", hitsText(len(found[id])))
 	return nil
+}
+
+// sayings puts what the rules said about a round into sentences.
+func sayings(grounds []string) string {
+	var out []string
+	for _, g := range grounds {
+		verb, title, ok := strings.Cut(g, ": ")
+		verb, known := map[string]string{"allows": "allowed by", "forbids": "forbidden by"}[verb]
+		if ok && known {
+			g = verb + " the rule \"" + strings.Replace(title, " (", "\" (", 1)
+		}
+		out = append(out, g)
+	}
+	return strings.Join(out, "; ")
 }
 
 func figure(v rounds.View) string {
 	if v.Count == nil {
 		return "nothing"
 	}
-	return *v.Count + ", and no list of them"
+	return *v.Count + ", not which"
 }
 
 func hitsText(n int) string {
@@ -161,14 +214,17 @@ func (s *story) refusal(ctx context.Context) error {
 		return err
 	}
 	s.check("listed values on the line to Thailand", 0, seen.listed)
-	s.screen.say("Australia proposes the same round to Thailand. Three of its numbers are on Thailand's list, but Thailand's " +
-		"rules forbid it for now.")
+	both, err := s.overlap(th)
+	if err != nil {
+		return err
+	}
+	s.screen.say("Australia proposes the same round to Thailand. %s of its numbers are on Thailand's list, but a rule of "+
+		"Thailand forbids the round for now.", first(few(both)))
 	s.screen.item("Australia sees", "%s: %s", ours.State, ours.Reason)
-	s.screen.item("Thailand sees", "%s: %s", theirs.State, strings.Join(theirs.Grounds, "; "))
-	s.screen.gap()
-	s.screen.say("Whatever the reason, a partner hears the same two words, because the real one (a running operation, a " +
-		"protected person) would say that somebody on the list is known. Thailand's own auditor finds the reason in Thailand's records.")
-	s.screen.say("The two nodes exchanged %s. Searched in the same way as before: no listed value, no word of the reason.",
-		bytesText(int64(size(recorded))))
+	s.screen.item("Thailand sees", "%s: %s", theirs.State, sayings(theirs.Grounds))
+	s.screen.say("A partner hears the same two words whatever the reason is. The real one, such as a running operation or a " +
+		"protected person, would tell that somebody on the list is known. It stays in Thailand's own records, where Thailand's auditor finds it.")
+	s.screen.say("The two nodes exchanged %s. The same search finds in it %s of the listed entries, and the reason %s.",
+		bytesText(int64(size(recorded))), few(seen.listed), map[bool]string{true: "IS THERE", false: "is not there"}[told])
 	return nil
 }

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -17,7 +18,6 @@ const filesFolder = "files"
 
 func (s *story) opening() {
 	s.screen.line("ENTENTE: the main job, shown with invented data")
-	s.screen.gap()
 	s.screen.say("Three police services look for traffickers. Each has its own lists. They want to know "+
 		"which entries two of them share, and nothing else may become known. %s", Notice)
 	s.screen.say("The telephone numbers are those that regulators set aside for film and fiction, the " +
@@ -46,16 +46,15 @@ func (s *story) lists(ctx context.Context) error {
 	}
 	s.screen.table(
 		[]string{"SERVICE", "ITS NODE KEEPS ITS DATA IN", "LISTS"},
-		[]string{nameOf(au), s.stage.dir(au), "to be read in now"},
+		[]string{nameOf(au), s.stage.dir(au), "read in on the next screen"},
 		[]string{nameOf(id), s.stage.dir(id), strings.Join(held[id], ", ")},
 		[]string{nameOf(th), s.stage.dir(th), strings.Join(held[th], ", ")},
 	)
-	s.screen.gap()
 	s.screen.say("Each service runs one node with its own keys, database and rules. Here all three run on one " +
 		"machine and speak over its network, as they would between capitals. No list ever leaves its folder.")
 	s.screen.say("All three have signed the same roster of members. So that no stranger slips in, the officers " +
 		"read its words to each other by telephone:")
-	s.screen.say("  %s", words)
+	s.screen.line("  %s", words)
 	s.check("members in the roster", len(ids()), len(s.stage.members))
 	return nil
 }
@@ -103,7 +102,7 @@ func (s *story) intake(ctx context.Context) error {
 	r := wanted
 	got := counts{rows: r.Rows, ready: r.Ready, merged: r.Duplicates, held: r.Held, rejected: r.Rejected, changed: r.Changed}
 	s.check("rows of au-wanted.csv", s.truth.wanted, got)
-	s.check("rejected rows by reason", s.truth.rejected, r.Reasons)
+	s.check("rejected rows by reason", s.truth.rejected, tally(r.Reasons))
 	held := slices.IndexFunc(r.Examples, func(x intake.Row) bool { return x.Outcome == intake.Held })
 	if held >= 0 {
 		s.check("value held for the protection desk", s.truth.held, r.Examples[held].After)
@@ -113,38 +112,40 @@ func (s *story) intake(ctx context.Context) error {
 }
 
 func (s *story) showIntake(r intake.Report) {
-	s.screen.say("Australia reads in the list of victims first: %d numbers that never take part in a round. "+
-		"Then the working file as it comes from the office, %d rows. Nothing is guessed and nothing is lost: "+
-		"every row is counted once, and every change is shown.", s.truth.lists["au-protected.csv"], r.Rows)
+	s.screen.say("Australia reads in its list of victims first: %d numbers that never take part in a round. "+
+		"Then comes the working file as the office keeps it, %d rows. Each row is counted once, and each change is shown.",
+		s.truth.lists["au-protected.csv"], r.Rows)
 	s.screen.item(fmt.Sprintf("ready     %4d", r.Ready), "new in the list")
-	s.screen.item(fmt.Sprintf("merged    %4d", r.Duplicates), "the same number again, written in another way")
-	s.example(r, intake.Duplicate, 1)
-	s.screen.item(fmt.Sprintf("rejected  %4d", r.Rejected), "cannot be what they should be")
-	s.example(r, intake.Rejected, 3)
+	s.screen.item(fmt.Sprintf("merged    %4d", r.Duplicates), "the same number again")
+	s.example(r, intake.Duplicate, "in_file")
+	s.screen.item(fmt.Sprintf("rejected  %4d", r.Rejected), "no usable number; correct them and read them in again")
+	s.example(r, intake.Rejected, "spreadsheet_damage", "stop_value", "several_values")
 	s.screen.item(fmt.Sprintf("held      %4d", r.Held), "for the protection desk")
-	s.example(r, intake.Held, 1)
+	s.example(r, intake.Held, "protection_list")
 	s.screen.gap()
-	s.screen.item(fmt.Sprintf("changed   %4d", r.Changed), "of the rows that were not rejected, brought into one common form")
-	s.example(r, intake.Changed, 4)
-	s.screen.gap()
-	s.screen.say("The held row is a working lead, but the number is a victim's. It takes no part in any round until the protection desk decides.")
+	s.screen.item(fmt.Sprintf("changed   %4d", r.Changed), "of these rows, brought into one common form")
+	s.example(r, intake.Changed, "country_added", "international_prefix", "trunk_zero_missing")
+	s.screen.say("The held row looks like a lead, but the number is a victim's. It takes part in no round until the protection desk decides.")
 }
 
-// example shows rows of one outcome, before and after, each with a reason of its own.
-func (s *story) example(r intake.Report, o intake.Outcome, n int) {
-	seen := map[string]bool{}
-	for _, x := range r.Examples {
-		why := strings.Join(append([]string{x.Reason}, x.Also...), " ")
-		if x.Outcome != o || seen[why] || n == 0 {
-			continue
+// example shows the first row of each reason, before and after.
+func (s *story) example(r intake.Report, o intake.Outcome, reasons ...string) {
+	for _, reason := range reasons {
+		for _, x := range r.Examples {
+			if x.Outcome != o || x.Reason != reason && !slices.Contains(x.Also, reason) {
+				continue
+			}
+			change := x.Before
+			if x.After != "" && x.After != x.Before {
+				change += " → " + x.After
+			}
+			text := cmp.Or(r.Texts[reason], x.Text)
+			if o == intake.Rejected {
+				text, _, _ = strings.Cut(text, ";") // what to do about it is in the full report
+			}
+			s.screen.item(fmt.Sprintf("  line %d", x.Line), "%s (%s)", change, text)
+			break
 		}
-		seen[why] = true
-		n--
-		change := x.Before
-		if x.After != "" {
-			change += " → " + x.After
-		}
-		s.screen.item(fmt.Sprintf("          line %d", x.Line), "%s: %s", change, x.Text)
 	}
 }
 
@@ -160,7 +161,7 @@ func (s *story) plan(ctx context.Context) error {
 		return err
 	}
 	s.check("items that would take part", s.truth.plan.items, p.Items)
-	s.check("items that stay out by reason", s.truth.plan.excluded, p.Excluded)
+	s.check("items that stay out by reason", s.truth.plan.excluded, tally(p.Excluded))
 	s.check("size that the partner sees", s.truth.plan.class, p.Class)
 	s.check("own rules allow it", true, p.Allowed)
 	s.check("fewer than one wrong hit in a billion rounds", true, p.WrongHits < 1e-9)
@@ -176,7 +177,7 @@ func (s *story) plan(ctx context.Context) error {
 	s.screen.item("Australia learns", "which of its own numbers Indonesia has too")
 	s.screen.item("Indonesia learns", "which of its own numbers Australia has too")
 	s.screen.item("also revealed", "that the list has up to %d entries (sizes are rounded up), the purpose and the legal basis", p.Class)
-	s.screen.item("own rules", "%s", strings.Join(p.Grounds, "; "))
+	s.screen.item("own rules", "%s", sayings(p.Grounds))
 	s.screen.item("Indonesia's rules", "%s", p.PartnerRules)
 	s.screen.item("cost", "about %s of data and %.1f seconds of computing", bytesText(p.Bytes), p.Seconds)
 	s.screen.item("wrong hits", "fewer than one in a billion rounds; a person still reviews every hit")

@@ -1,11 +1,18 @@
 package demo
 
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
 // truth is what was planted in the files, worked out by hand and not by the code that
 // it judges.
 type truth struct {
 	lists    map[string]int64 // items of each list, by file
 	wanted   counts           // of the messy file
-	rejected map[string]int   // its rejected rows by reason
+	rejected tally            // its rejected rows by reason
 	held     string           // the value that is held for the protection desk
 	overlaps map[string]int   // values that stand in Australia's messy file and in another
 	plan     planned
@@ -18,11 +25,26 @@ type truth struct {
 // counts of an import. Rows are the sum of all but changed.
 type counts struct{ rows, ready, merged, held, rejected, changed int }
 
+func (c counts) String() string {
+	return fmt.Sprintf("%d rows: %d ready, %d merged, %d held, %d rejected; %d changed", c.rows, c.ready, c.merged, c.held, c.rejected, c.changed)
+}
+
+// tally is a number for each reason.
+type tally map[string]int
+
+func (t tally) String() string {
+	parts := []string{}
+	for _, reason := range slices.Sorted(maps.Keys(t)) {
+		parts = append(parts, fmt.Sprintf("%s %d", reason, t[reason]))
+	}
+	return strings.Join(parts, ", ")
+}
+
 // planned is what the plan of the main round must say.
 type planned struct {
 	items    int64
 	class    int
-	excluded map[string]int
+	excluded tally
 }
 
 // outcome is what a round must bring to each side.
@@ -55,12 +77,12 @@ func theTruth() truth {
 			"id-watch.csv": 139, "id-papers.csv": 20, "th-watch.csv": 73,
 		},
 		wanted: counts{rows: 136, ready: 127, merged: 2, held: 1, rejected: 6, changed: 129},
-		rejected: map[string]int{
+		rejected: tally{
 			"spreadsheet_damage": 1, "stop_value": 2, "several_values": 1, "not_a_number": 1, "too_short": 1,
 		},
 		held:     "+61491570159",
 		overlaps: map[string]int{id: len(shared()) + protected, th: 3},
-		plan: planned{items: 125, class: 128, excluded: map[string]int{"shielded": 1, "never_with": 1}},
+		plan:     planned{items: 125, class: 128, excluded: tally{"shielded": 1, "never_with": 1}},
 		phones: outcome{
 			hits: map[string][]string{au: shared(), id: shared()}, counts: map[string]string{}, states: done,
 		},

@@ -1,0 +1,335 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"entente": main}) }
+
+// TestStories runs what people and their scripts do with the program, one story a file.
+func TestStories(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata", RequireExplicitExec: true, RequireUniqueNames: true, Setup: setUp,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "pair": pair, "serve": serve, "stop": stop, "phones": phones,
+			"take": take, "fields": fields, "values": values, "flip": flip, "secrets": secrets, "bytes": rawBytes,
+		},
+	})
+}
+
+// setUp gives a story four free ports and a place for its daemons, which end with it.
+func setUp(e *testscript.Env) error {
+	for i := range 4 {
+		port, err := freePort()
+		if err != nil {
+			return err
+		}
+		e.Setenv(fmt.Sprintf("PORT%d", i+1), strconv.Itoa(port))
+	}
+	// Sockets of directories with long names lie in the folder for temporary files.
+	all := &daemons{running: map[string]*daemon{}}
+	e.Values[daemonsKey{}] = all
+	e.Defer(all.kill)
+	return nil
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	return l.Addr().(*net.TCPAddr).Port, l.Close()
+}
+
+// exits runs a command and demands its exit code: exits 3 entente round plan …
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits code command [argument...]")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var e *exec.ExitError
+		if !errors.As(err, &e) {
+			ts.Fatalf("%v", err)
+		}
+		got = e.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+	if stderr := ts.ReadFile("stderr"); strings.Contains(stderr, "goroutine ") || strings.Contains(stderr, "panic") {
+		ts.Fatalf("a stack trace reached the screen")
+	}
+}
+
+// pair sets up AU and ID, which have joined one roster and live by the pilot's rules:
+// pair [flag of policy init...]
+func pair(ts *testscript.TestScript, neg bool, args []string) {
+	if neg {
+		ts.Fatalf("usage: pair [flag...]")
+	}
+	do := func(command ...string) { ts.Check(ts.Exec("entente", command...)) }
+	do("init", "--dir", "au", "--member", "AU", "--name", "Australia", "--listen", "/ip4/127.0.0.1/tcp/"+ts.Getenv("PORT1"))
+	do("init", "--dir", "id", "--member", "ID", "--name", "Indonesia", "--listen", "/ip4/127.0.0.1/tcp/"+ts.Getenv("PORT2"))
+	do("federation", "create", "--name", "bali", "--out", "fed.json", "au/member.json", "id/member.json")
+	do("federation", "sign", "--dir", "au", "fed.json")
+	do("federation", "sign", "--dir", "id", "fed.json")
+	for dir, partner := range map[string]string{"au": "ID", "id": "AU"} {
+		do("federation", "join", "--dir", dir, "fed.json")
+		do(append([]string{"policy", "init", "--dir", dir, "--partner", partner, "--basis", strings.ToUpper(dir) + "-TIP"}, args...)...)
+		do("policy", "activate", "--dir", dir, dir+"/rules")
+	}
+}
+
+type daemonsKey struct{}
+
+// daemons are those of one story, by their directory. A story is one goroutine.
+type daemons struct{ running map[string]*daemon }
+
+type daemon struct {
+	command *exec.Cmd
+	ended   chan error // of the process, after its log is whole
+}
+
+func (d *daemons) kill() {
+	for _, one := range d.running {
+		_ = one.command.Process.Kill() // it may have ended by itself
+		<-one.ended
+	}
+}
+
+// serve starts a node's daemon and returns once partners can reach it. What it says
+// goes to DIR.log, after what earlier daemons said.
+func serve(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: serve dir")
+	}
+	log, err := os.OpenFile(ts.MkAbs(args[0]+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	ts.Check(err)
+	program, err := exec.LookPath("entente")
+	ts.Check(err)
+	c := exec.Command(program, "serve", "--dir", args[0])
+	c.Dir, c.Env = ts.MkAbs("."), append(os.Environ(), "TMPDIR="+ts.Getenv("TMPDIR"))
+	stderr, err := c.StderrPipe()
+	ts.Check(err)
+	ts.Check(c.Start())
+	ready, d := make(chan struct{}), &daemon{command: c, ended: make(chan error, 1)}
+	go func() {
+		reached := false
+		lines := bufio.NewScanner(stderr)
+		for lines.Scan() {
+			_, _ = fmt.Fprintln(log, lines.Text())
+			if !reached && strings.Contains(lines.Text(), " serves on ") {
+				reached = true
+				close(ready)
+			}
+		}
+		_ = log.Close()
+		d.ended <- c.Wait()
+	}()
+	select {
+	case <-ready:
+		ts.Value(daemonsKey{}).(*daemons).running[args[0]] = d
+	case err := <-d.ended:
+		ts.Fatalf("the daemon ended: %v: %s", err, ts.ReadFile(args[0]+".log"))
+	}
+}
+
+// stop tells a daemon to end and demands that it does so cleanly: stop dir
+func stop(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: stop dir")
+	}
+	all := ts.Value(daemonsKey{}).(*daemons).running
+	d, ok := all[args[0]]
+	if !ok {
+		ts.Fatalf("no daemon serves %s", args[0])
+	}
+	delete(all, args[0])
+	ts.Check(d.command.Process.Signal(syscall.SIGTERM))
+	if err := <-d.ended; err != nil {
+		ts.Fatalf("the daemon of %s ended with: %v", args[0], err)
+	}
+}
+
+// phones writes two lists of n numbers that share m in different notations, and one
+// of the shared in canonical form: phones n m a.csv b.csv shared
+func phones(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 5 {
+		ts.Fatalf("usage: phones n m file file shared")
+	}
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	m, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	var a, b, shared bytes.Buffer
+	a.WriteString("phone\n")
+	b.WriteString("nomor telepon;catatan\n")
+	for i := range n {
+		own, other := 20000000+i*37, 60000000+i*41 // ranges that do not meet
+		if i < m {
+			other = own
+			fmt.Fprintf(&shared, "+614%d\n", own)
+		}
+		digits := strconv.Itoa(other)
+		fmt.Fprintf(&a, "04%d\n", own)
+		fmt.Fprintf(&b, "\"0061 4%s-%s\";x\n", digits[:2], digits[2:])
+	}
+	for i, content := range [][]byte{a.Bytes(), b.Bytes(), shared.Bytes()} {
+		ts.Check(os.WriteFile(ts.MkAbs(args[2+i]), content, 0o600))
+	}
+}
+
+// document reads the JSON document on standard output, which must be all of it.
+func document(ts *testscript.TestScript) any {
+	d := json.NewDecoder(strings.NewReader(ts.ReadFile("stdout")))
+	var v any
+	if err := d.Decode(&v); err != nil {
+		ts.Fatalf("standard output is no JSON: %v", err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		ts.Fatalf("something follows the JSON document")
+	}
+	return v
+}
+
+// at finds a value by its path, such as learns.us or 0.id.
+func at(ts *testscript.TestScript, v any, path string) any {
+	for _, step := range strings.Split(path, ".") {
+		var ok bool
+		switch x := v.(type) {
+		case map[string]any:
+			v, ok = x[step]
+		case []any:
+			i, err := strconv.Atoi(step)
+			if ok = err == nil && i < len(x); ok {
+				v = x[i]
+			}
+		}
+		if !ok {
+			ts.Fatalf("there is no %s in %s", path, ts.ReadFile("stdout"))
+		}
+	}
+	return v
+}
+
+// fields demands that standard output is JSON with values at these paths, or with !
+// without them: fields id learns.us state=done
+func fields(ts *testscript.TestScript, neg bool, args []string) {
+	v := document(ts)
+	for _, arg := range args {
+		path, want, compare := strings.Cut(arg, "=")
+		if neg {
+			if m, ok := v.(map[string]any); !ok || m[path] != nil {
+				ts.Fatalf("%s is there", path)
+			}
+			continue
+		}
+		got := at(ts, v, path)
+		if compare && fmt.Sprint(got) != want {
+			ts.Fatalf("%s is %v, want %s", path, got, want)
+		}
+	}
+}
+
+// take keeps a value of the JSON on standard output as a variable: take ROUND 0.id
+func take(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: take variable path")
+	}
+	ts.Setenv(args[0], fmt.Sprint(at(ts, document(ts), args[1])))
+}
+
+// values writes one field of every object of the array on standard output to a file,
+// sorted: values value hits
+func values(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: values field file")
+	}
+	all, ok := document(ts).([]any)
+	if !ok {
+		ts.Fatalf("standard output is no array")
+	}
+	var lines []string
+	for _, one := range all {
+		lines = append(lines, fmt.Sprint(at(ts, one, args[0]))+"\n")
+	}
+	slices.Sort(lines)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(strings.Join(lines, "")), 0o600))
+}
+
+// flip changes one bit in the middle of a file.
+func flip(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: flip file")
+	}
+	b := []byte(ts.ReadFile(args[0]))
+	b[len(b)/2] ^= 1
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o600))
+}
+
+// rawBytes writes a file that a story cannot hold as text: bytes file 6869ff
+func rawBytes(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: bytes file quoted")
+	}
+	s, err := strconv.Unquote(`"` + args[1] + `"`)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(s), 0o600))
+}
+
+// secrets demands that a file holds no number of the story, in any notation, and no
+// key of a node: secrets file dir...
+func secrets(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: secrets file dir...")
+	}
+	text := strings.Map(func(r rune) rune {
+		if strings.ContainsRune(" -\t", r) {
+			return -1
+		}
+		return r
+	}, ts.ReadFile(args[0]))
+	if text == "" {
+		ts.Fatalf("%s is empty", args[0])
+	}
+	for i := range 50 {
+		if strings.Contains(text, strconv.Itoa(20000000+i*37)) {
+			ts.Fatalf("%s holds a number", args[0])
+		}
+	}
+	for _, dir := range args[1:] {
+		keys, err := filepath.Glob(filepath.Join(ts.MkAbs(dir), "keys", "*"))
+		ts.Check(err)
+		if len(keys) == 0 {
+			ts.Fatalf("%s has no keys", dir)
+		}
+		for _, file := range keys {
+			key, err := os.ReadFile(file)
+			ts.Check(err)
+			for _, form := range notations(key) {
+				if strings.Contains(text, form) {
+					ts.Fatalf("%s holds something of %s", args[0], file)
+				}
+			}
+		}
+	}
+}
