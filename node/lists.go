@@ -54,14 +54,35 @@ func (n *Node) ImportList(ctx context.Context, i Import, r io.Reader) (intake.Re
 	if err != nil {
 		return intake.Report{}, fmt.Errorf("import list: %w", err)
 	}
+	i.Members = n.members()
 	report, err := n.fill(ctx, l, i, r)
-	if fresh && (err != nil || i.DryRun) {
+	// A file of which nothing can be imported is reported row by row, as any other.
+	var file *intake.FileError
+	empty := errors.As(err, &file) && file.Fault == intake.FaultAllRejected
+	if empty {
+		err = nil
+	}
+	kept := err == nil && !empty && !i.DryRun
+	if fresh && !kept {
 		err = errors.Join(err, n.store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.DeleteList(l.ID) }))
 	}
-	if err != nil || i.DryRun {
+	if !kept || err != nil {
 		return report, err
 	}
 	return report, n.Mirror(ctx)
+}
+
+// members are the identifiers that a row's never-with column may name.
+func (n *Node) members() []string {
+	f := n.joined.Load()
+	if f == nil {
+		return nil
+	}
+	ids := []string{n.ID()}
+	for _, p := range f.Partners() {
+		ids = append(ids, p.ID)
+	}
+	return ids
 }
 
 // fill reads the rows into the list in one import.
@@ -72,7 +93,10 @@ func (n *Node) fill(ctx context.Context, l store.List, i Import, r io.Reader) (i
 	}
 	report, err := intake.Import(ctx, i.File, r, i.Size, i.Options, sink)
 	if err != nil || i.DryRun {
-		return report, errors.Join(err, sink.Rollback(context.WithoutCancel(ctx)))
+		if back := sink.Rollback(context.WithoutCancel(ctx)); back != nil {
+			return report, errors.Join(err, fmt.Errorf("take the import back: %w", back))
+		}
+		return report, err
 	}
 	body, err := entry.Body(imported{
 		List: l.Name, Kind: string(l.Kind), Rows: uint64(report.Rows), Ready: uint64(report.Ready),

@@ -3,6 +3,8 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,7 +12,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +19,11 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"entente/node"
+	"entente/node/api"
+	"entente/node/keys"
+	"entente/node/rounds"
 )
 
 func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"entente": main}) }
@@ -27,8 +33,9 @@ func TestStories(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata", RequireExplicitExec: true, RequireUniqueNames: true, Setup: setUp,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "pair": pair, "serve": serve, "stop": stop, "phones": phones,
+			"exits": exits, "pair": pair, "serve": serve, "end": end, "phones": phones,
 			"take": take, "fields": fields, "values": values, "flip": flip, "secrets": secrets, "bytes": rawBytes,
+			"edit": edit, "private": private, "inbox": inbox, "over": over, "murder": murder,
 		},
 	})
 }
@@ -43,6 +50,13 @@ func setUp(e *testscript.Env) error {
 		e.Setenv(fmt.Sprintf("PORT%d", i+1), strconv.Itoa(port))
 	}
 	// Sockets of directories with long names lie in the folder for temporary files.
+	folder, err := os.MkdirTemp("", "e")
+	if err != nil {
+		return err
+	}
+	e.Defer(func() { _ = os.RemoveAll(folder) })
+	e.Setenv("TMPDIR", folder)
+	e.Setenv("LONG", strings.Repeat("long-name-of-a-folder-", 6))
 	all := &daemons{running: map[string]*daemon{}}
 	e.Values[daemonsKey{}] = all
 	e.Defer(all.kill)
@@ -153,10 +167,10 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// stop tells a daemon to end and demands that it does so cleanly: stop dir
-func stop(ts *testscript.TestScript, neg bool, args []string) {
+// end tells a daemon to end and demands that it does so cleanly: end dir
+func end(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
-		ts.Fatalf("usage: stop dir")
+		ts.Fatalf("usage: end dir")
 	}
 	all := ts.Value(daemonsKey{}).(*daemons).running
 	d, ok := all[args[0]]
@@ -169,6 +183,69 @@ func stop(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("the daemon of %s ended with: %v", args[0], err)
 	}
 }
+
+// murder gives a daemon no time to clean up.
+func murder(ts *testscript.TestScript, neg bool, args []string) {
+	all := ts.Value(daemonsKey{}).(*daemons).running
+	if neg || len(args) != 1 || all[args[0]] == nil {
+		ts.Fatalf("usage: murder dir")
+	}
+	ts.Check(all[args[0]].command.Process.Kill())
+	<-all[args[0]].ended
+	delete(all, args[0])
+}
+
+// over waits until a round is over: over dir round
+func over(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: over dir round")
+	}
+	ask(ts, args[0], func(x *api.Client) error {
+		var v rounds.View
+		return x.Get(context.Background(), "/rounds/"+args[1]+"/wait?seconds=60", &v)
+	})
+}
+
+// inbox waits until so many rounds wait for a person: inbox dir n
+func inbox(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: inbox dir n")
+	}
+	want, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ask(ts, args[0], func(x *api.Client) error {
+		for {
+			var all, waiting []rounds.View
+			if err := x.Get(context.Background(), "/inbox", &waiting); err != nil || len(waiting) == want {
+				return err
+			}
+			if err := x.Get(context.Background(), "/rounds", &all); err != nil {
+				return err
+			}
+			if len(all) == 0 {
+				continue // the offer is on its way
+			}
+			// The newest round changes next: a second's wait costs nothing.
+			var v rounds.View
+			if err := x.Get(context.Background(), "/rounds/"+all[len(all)-1].ID+"/wait?seconds=1", &v); err != nil {
+				return err
+			}
+		}
+	})
+}
+
+// ask puts a question to a daemon.
+func ask(ts *testscript.TestScript, dir string, f func(*api.Client) error) {
+	x, err := api.Dial(context.Background(), ts.MkAbs(dir), node.Options{})
+	ts.Check(err)
+	if !x.Daemon {
+		ts.Fatalf("no daemon serves %s", dir)
+	}
+	ts.Check(errors.Join(f(x), x.Close()))
+}
+
+// firstNumber is that of the lists that phones writes.
+const firstNumber = 20000123
 
 // phones writes two lists of n numbers that share m in different notations, and one
 // of the shared in canonical form: phones n m a.csv b.csv shared
@@ -184,7 +261,7 @@ func phones(ts *testscript.TestScript, neg bool, args []string) {
 	a.WriteString("phone\n")
 	b.WriteString("nomor telepon;catatan\n")
 	for i := range n {
-		own, other := 20000000+i*37, 60000000+i*41 // ranges that do not meet
+		own, other := firstNumber+i*37, 60000211+i*41 // ranges that do not meet
 		if i < m {
 			other = own
 			fmt.Fprintf(&shared, "+614%d\n", own)
@@ -286,6 +363,29 @@ func flip(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o600))
 }
 
+// edit replaces a text that must be in a file: edit file old new
+func edit(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: edit file old new")
+	}
+	old := ts.ReadFile(args[0])
+	if !strings.Contains(old, args[1]) {
+		ts.Fatalf("%s does not hold the text", args[0])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(old, args[1], args[2], 1)), 0o600))
+}
+
+// private demands that only the owner may use these files.
+func private(ts *testscript.TestScript, neg bool, args []string) {
+	for _, name := range args {
+		info, err := os.Lstat(ts.MkAbs(name))
+		ts.Check(err)
+		if open := info.Mode().Perm()&0o077 != 0; open != neg {
+			ts.Fatalf("%s has mode %v", name, info.Mode())
+		}
+	}
+}
+
 // rawBytes writes a file that a story cannot hold as text: bytes file 6869ff
 func rawBytes(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
@@ -312,22 +412,21 @@ func secrets(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s is empty", args[0])
 	}
 	for i := range 50 {
-		if strings.Contains(text, strconv.Itoa(20000000+i*37)) {
+		if strings.Contains(text, strconv.Itoa(firstNumber+i*37)) {
 			ts.Fatalf("%s holds a number", args[0])
 		}
 	}
 	for _, dir := range args[1:] {
-		keys, err := filepath.Glob(filepath.Join(ts.MkAbs(dir), "keys", "*"))
+		k, err := keys.Open(ts.MkAbs(dir), keys.Unlock{})
 		ts.Check(err)
-		if len(keys) == 0 {
-			ts.Fatalf("%s has no keys", dir)
-		}
-		for _, file := range keys {
-			key, err := os.ReadFile(file)
-			ts.Check(err)
-			for _, form := range notations(key) {
+		for _, secret := range [][]byte{k.Identity().Seed(), k.Transport().Private().Seed(), k.Store().Bytes()} {
+			part := secret[:12] // no padding in base64
+			for _, form := range []string{
+				string(part), fmt.Sprintf("%x", part), fmt.Sprintf("%X", part), strings.ReplaceAll(fmt.Sprint(part), " ", ""),
+				base64.StdEncoding.EncodeToString(part), base64.URLEncoding.EncodeToString(part),
+			} {
 				if strings.Contains(text, form) {
-					ts.Fatalf("%s holds something of %s", args[0], file)
+					ts.Fatalf("%s holds a key of %s", args[0], dir)
 				}
 			}
 		}

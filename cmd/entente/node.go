@@ -114,7 +114,13 @@ func (a *app) daemon(ctx context.Context) error {
 		stop(err) // a daemon that cannot be commanded must not go on
 		served <- err
 	}()
-	err = n.Run(ctx, func() { a.say("%s serves on %s", n.ID(), strings.Join(n.Serving(), ", ")) })
+	err = n.Run(ctx, func() {
+		on := strings.Join(n.Serving(), ", ")
+		if on == "" {
+			on = "no address: it calls partners, and none can call it"
+		}
+		a.say("%s serves on %s", n.ID(), on)
+	})
 	deadline, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	if server.Shutdown(deadline) != nil {

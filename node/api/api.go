@@ -15,6 +15,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/danielgtaylor/huma/v2/validation"
 
 	"entente/node"
 	"entente/node/federation"
@@ -58,8 +59,19 @@ func (p *Problem) Error() string { return p.Message }
 // GetStatus is the HTTP status, for huma.
 func (p *Problem) GetStatus() int { return p.Status }
 
+// invalid is a request that makes no sense. The message never repeats what was sent.
+func invalid(message string) error {
+	return &Problem{Status: http.StatusBadRequest, Code: Invalid, Message: message}
+}
+
+// errStopped says that this node itself cut the partner off.
+var errStopped = errors.New("this node has stopped the partner; let it in again with: entente partner allow")
+
 // problem finds code and status for an error.
 func problem(err error) *Problem {
+	if p, ok := errors.AsType[*Problem](err); ok {
+		return p
+	}
 	p := &Problem{Status: http.StatusUnprocessableEntity, Code: Failed, Message: err.Error()}
 	var denied *rounds.DeniedError
 	var file *intake.FileError
@@ -69,19 +81,25 @@ func problem(err error) *Problem {
 	switch {
 	case errors.As(err, &denied):
 		p.Code, p.Grounds, p.Status = Denied, denied.Grounds, http.StatusForbidden
+		if len(p.Grounds) > 0 {
+			p.Message = rounds.ErrDenied.Error() // the grounds follow
+		}
 	case errors.As(err, &file):
 		p.Code = BadFile
 	case errors.As(err, &rules):
-		p.Code, p.Findings = BadRules, rules.Findings
+		p.Code, p.Findings, p.Message = BadRules, rules.Findings, "the rules are not valid"
 	case errors.As(err, &signatures), errors.As(err, &own):
 		p.Code = BadRoster
-	case errors.Is(err, rounds.ErrUnknownRound), errors.Is(err, rounds.ErrUnknownPartner), errors.Is(err, store.ErrNotFound):
+	case errors.Is(err, federation.ErrNotJoined): // before the partner, who is unknown for that reason
+		p.Code, p.Status, p.Message = NotJoined, http.StatusConflict, federation.ErrNotJoined.Error()
+	case errors.Is(err, rounds.ErrUnknownRound), errors.Is(err, rounds.ErrUnknownPartner):
 		p.Code, p.Status = NotFound, http.StatusNotFound
-	case errors.Is(err, federation.ErrNotJoined):
-		p.Code, p.Status = NotJoined, http.StatusConflict
+	case errors.Is(err, store.ErrNotFound): // all else that is asked for by name
+		p.Code, p.Status, p.Message = NotFound, http.StatusNotFound, "there is no list of that name"
 	case errors.Is(err, rounds.ErrNotServing):
 		p.Code, p.Status = NotServing, http.StatusConflict
-	case errors.Is(err, rounds.ErrState), errors.Is(err, rounds.ErrNothing), errors.Is(err, store.ErrListInUse):
+	case errors.Is(err, rounds.ErrState), errors.Is(err, rounds.ErrNothing), errors.Is(err, store.ErrListInUse),
+		errors.Is(err, errStopped):
 		p.Code, p.Status = WrongState, http.StatusConflict
 	case errors.Is(err, store.ErrListDiffers):
 		p.Code, p.Status = alreadyChanged, http.StatusConflict
@@ -97,7 +115,11 @@ func withoutValues(_ huma.Context, _ string, v any) (any, error) {
 	}
 	p := &Problem{Status: e.Status, Code: Invalid, Message: e.Detail}
 	for _, d := range e.Errors {
-		p.Message += "; " + d.Location + ": " + d.Message
+		place := d.Location
+		if d.Message == validation.MsgUnexpectedProperty {
+			place = "body" // the rest is what was sent
+		}
+		p.Message += "; " + place + ": " + d.Message
 	}
 	return p, nil
 }

@@ -47,7 +47,7 @@ func Dial(ctx context.Context, dir string, o node.Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Client{http: &http.Client{Transport: inProcess{Handler(n)}}, close: n.Close}, nil
+	return &Client{http: client(inProcess{Handler(n)}), close: n.Close}, nil
 }
 
 func viaSocket(socket string) *Client {
@@ -55,7 +55,12 @@ func viaSocket(socket string) *Client {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", socket)
 	}}
-	return &Client{http: &http.Client{Transport: t}, Daemon: true, close: func() error { t.CloseIdleConnections(); return nil }}
+	return &Client{http: client(t), Daemon: true, close: func() error { t.CloseIdleConnections(); return nil }}
+}
+
+// client follows no redirection: the API has none, so one means a wrong path.
+func client(t http.RoundTripper) *http.Client {
+	return &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
 // Close ends the connection, or closes the node that was opened here.
@@ -128,12 +133,15 @@ func (c *Client) call(ctx context.Context, method, path string, body io.Reader, 
 		r.Header.Set("Content-Type", "application/json")
 	}
 	w, err := c.http.Do(r)
+	if outer, ok := errors.AsType[*url.Error](err); ok {
+		err = outer.Err // the rest repeats the request
+	}
 	if err != nil {
 		return fmt.Errorf("ask node: %w", err)
 	}
 	defer func() { _ = w.Body.Close() }() // it was read, or is of no more use
 	d := json.NewDecoder(io.LimitReader(w.Body, maxAnswer))
-	if w.StatusCode >= http.StatusBadRequest {
+	if w.StatusCode >= http.StatusMultipleChoices {
 		var p Problem
 		if err := d.Decode(&p); err != nil || p.Message == "" {
 			return fmt.Errorf("ask node: it answered %s", w.Status)

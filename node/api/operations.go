@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -74,13 +75,21 @@ type Rules struct {
 	Digest   string           `json:"digest"`
 	Active   bool             `json:"active"`
 	Findings []policy.Finding `json:"findings"`
-	Openings []policy.Opening `json:"openings,omitempty"`
+	Openings []Opening        `json:"openings,omitempty"`
 	Rules    []policy.Rule    `json:"rules,omitempty"`
+}
+
+// Opening is what the rules let one side learn, with the learner in a form that can
+// be read back.
+type Opening struct {
+	policy.Opening
+	Learner string `json:"learner"` // us or partner
 }
 
 func (h handlers) rules(a huma.API) {
 	operation(a, http.MethodPost, "/rules/check", "Find what is wrong with the rules in a folder", func(_ context.Context, in *fileInput) ([]policy.Finding, error) {
-		return h.node.CheckRules(in.Body.Path)
+		found, err := h.node.CheckRules(in.Body.Path)
+		return append([]policy.Finding{}, found...), err
 	})
 	operation(a, http.MethodPost, "/rules/activate", "Live by the rules in a folder", func(ctx context.Context, in *fileInput) (Rules, error) {
 		b, err := h.node.ActivateRules(ctx, in.Body.Path)
@@ -92,13 +101,16 @@ func (h handlers) rules(a huma.API) {
 	operation(a, http.MethodGet, "/rules", "What the active rules open, rule by rule and in effect", func(context.Context, *none) (Rules, error) {
 		b := h.node.Rules()
 		r := describe(b)
-		r.Rules, r.Openings = b.Rules(), h.node.ExplainRules(b)
+		r.Rules = b.Rules()
+		for _, o := range h.node.ExplainRules(b) {
+			r.Openings = append(r.Openings, Opening{Opening: o, Learner: o.Learner.String()})
+		}
 		return r, nil
 	})
 }
 
 func describe(b *policy.Bundle) Rules {
-	return Rules{Version: b.Version(), Digest: hexDigest(b.Digest()), Active: true, Findings: b.Warnings()}
+	return Rules{Version: b.Version(), Digest: hexDigest(b.Digest()), Active: true, Findings: append([]policy.Finding{}, b.Warnings()...)}
 }
 
 // List is a list in numbers.
@@ -167,15 +179,15 @@ func listView(l store.List) List {
 func (h handlers) importList(ctx context.Context, in *importInput) (intake.Report, error) {
 	kind, err := indicator.ParseKind(in.Kind)
 	if err != nil {
-		return intake.Report{}, err
+		return intake.Report{}, unknown("kind", indicator.Kinds())
 	}
 	category, err := indicator.ParseCategory(in.Category)
 	if err != nil {
-		return intake.Report{}, err
+		return intake.Report{}, unknown("category", indicator.Categories())
 	}
 	columns, err := columnMap(in.Column)
 	if err != nil {
-		return intake.Report{}, err
+		return intake.Report{}, invalid(err.Error())
 	}
 	i := node.Import{List: in.Name, File: in.File, Size: in.Size}
 	i.Kind, i.Columns, i.DryRun = kind, columns, in.DryRun
@@ -195,25 +207,73 @@ type waitInput struct {
 
 type requestInput struct{ Body rounds.Request }
 
+// check finds what makes no sense before a list or a rule is looked at.
+func (i *requestInput) check() error {
+	if _, err := indicator.ParseKind(i.Body.Kind); err != nil {
+		return unknown("kind", indicator.Kinds())
+	}
+	switch i.Body.Learn {
+	case "us", "them", "both":
+	default:
+		return invalid("say who learns: us, them or both")
+	}
+	switch i.Body.Result {
+	case "which", "count":
+	default:
+		return invalid("say what is learnt: which items are shared, or their count")
+	}
+	if i.Body.Expires < 0 {
+		return invalid("an offer cannot expire before it is made")
+	}
+	return nil
+}
+
+// unknown says what a name can be, and not what it was.
+func unknown[T ~string](what string, known []T) error {
+	names := make([]string, len(known))
+	for i, k := range known {
+		names[i] = string(k)
+	}
+	return invalid("there is no such " + what + "; it is one of: " + strings.Join(names, ", "))
+}
+
+// propose refuses a partner that this node has stopped: the offer would wait for ever.
+func (h handlers) propose(ctx context.Context, in *requestInput) (rounds.View, error) {
+	if err := in.check(); err != nil {
+		return rounds.View{}, err
+	}
+	f, err := h.node.Federation(ctx)
+	if err != nil {
+		return rounds.View{}, err
+	}
+	for _, p := range f.Partners {
+		if p.ID == in.Body.Partner && p.Stopped {
+			return rounds.View{}, errStopped
+		}
+	}
+	return h.node.Rounds().Propose(ctx, in.Body)
+}
+
 func (h handlers) rounds(a huma.API) {
 	r := h.node.Rounds()
 	operation(a, http.MethodPost, "/rounds/plan", "What a round would cost and reveal", func(ctx context.Context, in *requestInput) (rounds.Plan, error) {
+		if err := in.check(); err != nil {
+			return rounds.Plan{}, err
+		}
 		return r.Plan(ctx, in.Body)
 	})
-	operation(a, http.MethodPost, "/rounds", "Propose a round", func(ctx context.Context, in *requestInput) (rounds.View, error) {
-		return r.Propose(ctx, in.Body)
-	})
+	operation(a, http.MethodPost, "/rounds", "Propose a round", h.propose)
 	operation(a, http.MethodGet, "/rounds", "All rounds", func(ctx context.Context, _ *none) ([]rounds.View, error) { return r.List(ctx) })
 	operation(a, http.MethodGet, "/inbox", "Rounds that wait for a person here", func(ctx context.Context, _ *none) ([]rounds.View, error) { return r.Inbox(ctx) })
 	operation(a, http.MethodGet, "/rounds/{id}", "One round", func(ctx context.Context, in *roundInput) (rounds.View, error) {
 		return r.Show(ctx, in.ID)
 	})
 	operation(a, http.MethodGet, "/rounds/{id}/wait", "One round, as soon as it is over or the seconds are", func(ctx context.Context, in *waitInput) (rounds.View, error) {
-		ctx, cancel := context.WithTimeout(ctx, time.Duration(in.Seconds)*time.Second)
+		until, cancel := context.WithTimeout(ctx, time.Duration(in.Seconds)*time.Second)
 		defer cancel()
-		v, err := r.Wait(ctx, in.ID)
-		if ctx.Err() != nil && v.ID != "" {
-			err = nil // the view says how far the round is
+		v, err := r.Wait(until, in.ID)
+		if until.Err() != nil && ctx.Err() == nil {
+			return r.Show(ctx, in.ID) // how far it is
 		}
 		return v, err
 	})

@@ -15,39 +15,34 @@ import (
 	"entente/protocol/wire"
 )
 
-// decide asks the own rules about a fresh offer and tells the proposer. A refusal
-// has one neutral number; its grounds stay here.
-func (t *talk) decide(ctx context.Context) error {
+// decide asks the own rules about a fresh offer and returns what to tell the proposer;
+// it writes nothing itself, lest a partner who does not read holds up every decision.
+// A refusal has one neutral number; its grounds stay here.
+func (t *talk) decide(ctx context.Context) (*round.Message, error) {
 	t.s.deciding.Lock()
 	defer t.s.deciding.Unlock()
 	a, err := t.s.askOf(t.file)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	lists, grant, err := t.s.contribute(ctx, a)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	t.file.Grounds = sentences(grant)
 	merged := terms.Merge(grant.Terms, t.machine.Offer().Granted)
 	switch {
 	case len(lists) == 0 || !merged.Open():
-		return t.refuse(ctx, grant)
+		return nil, t.refuse(ctx, grant)
 	case grant.Approval:
 		hold := t.machine.Hold()
-		if err := t.save(ctx, t.s.decided(t.file, grant)); err != nil {
-			return err
-		}
-		return round.Write(t.conn, hold)
+		return &hold, t.save(ctx, t.s.decided(t.file, grant))
 	}
 	answer, err := t.s.answer(ctx, t.file, a, lists, merged, grant)
-	if err != nil {
-		return err
+	if err == nil && answer == nil {
+		err = t.refuse(ctx, grant)
 	}
-	if answer == nil {
-		return t.refuse(ctx, grant)
-	}
-	return round.Write(t.conn, *answer)
+	return answer, err
 }
 
 // refuse ends the round and gives the neutral answer.
@@ -90,7 +85,15 @@ func (s *Service) answer(ctx context.Context, f *file, a ask, lists []store.List
 	if err != nil {
 		return nil, ignoreNothing(err)
 	}
-	f.Snapshot = own.snapshot // also if it is not used: ending drops it
+	message, err := s.sign(ctx, f, a, lists, merged, g, own)
+	if err != nil || message == nil {
+		err = errors.Join(err, s.dropUnused(ctx))
+	}
+	return message, err
+}
+
+// sign signs the answer over a frozen list and stores it with what it costs.
+func (s *Service) sign(ctx context.Context, f *file, a ask, lists []store.List, merged terms.Terms, g policy.Grant, own contribution) (*round.Message, error) {
 	if !merged.Admits(int64(own.class)) || !merged.Admits(a.theirs) {
 		return nil, nil
 	}
@@ -103,7 +106,7 @@ func (s *Service) answer(ctx context.Context, f *file, a ask, lists []store.List
 	if err != nil {
 		return nil, err
 	}
-	f.Items, f.Secret = own.items, own.sealed
+	f.Items, f.Secret, f.Snapshot = own.items, own.sealed, own.snapshot
 	for _, l := range lists {
 		f.Lists = append(f.Lists, l.Name)
 	}
@@ -141,6 +144,11 @@ func (s *Service) Approve(ctx context.Context, id string) (View, error) {
 		return View{}, err
 	}
 	defer free()
+	if f.machine.Expire(time.Now().UnixMilli()) {
+		if err := s.put(ctx, f, s.ending(f)); err != nil {
+			return View{}, err
+		}
+	}
 	if f.machine.Proposer() || f.machine.State() != round.Waiting {
 		return View{}, fmt.Errorf("approve a round that is %s: %w", f.machine.State(), ErrState)
 	}
@@ -164,7 +172,7 @@ func (s *Service) Approve(ctx context.Context, id string) (View, error) {
 		return View{}, err
 	}
 	if answer == nil {
-		return View{}, errors.Join(ErrNothing, s.o.Store.DropSnapshot(ctx, f.Snapshot))
+		return View{}, ErrNothing
 	}
 	return s.view(f), nil
 }

@@ -111,11 +111,15 @@ func (s *Service) put(ctx context.Context, f *file, also func(*store.Tx) error) 
 				return err
 			}
 		}
-		return tx.PutRound(f.Round)
+		if err := tx.PutRound(f.Round); err != nil {
+			return err
+		}
+		return s.storing()
 	})
 	if err != nil {
 		return fmt.Errorf("store round: %w", err)
 	}
+	s.stored()
 	s.notify()
 	return nil
 }

@@ -22,6 +22,7 @@ type ask struct {
 	kind     indicator.Kind
 	purpose  string
 	us, them terms.Mode
+	ours     int64 // the own size class; zero while nothing is frozen
 	theirs   int64 // the partner's size class; zero while it is unknown
 }
 
@@ -47,6 +48,9 @@ func (s *Service) granted(ctx context.Context, a ask, lists []store.List) (polic
 		return policy.Grant{}, 0, err
 	}
 	p.OwnItems, p.ItemsToday = int64(wire.SizeClass(int(items))), used
+	if a.ours > 0 {
+		p.OwnItems = a.ours // lists may have changed since
+	}
 	return s.o.Rules().Grant(p), used, nil
 }
 
@@ -58,7 +62,10 @@ func sentences(g policy.Grant) []string {
 		if ground.Forbids {
 			verb = "forbids"
 		}
-		out = append(out, fmt.Sprintf("%s: %s (%s)", verb, ground.Title, ground.Rule))
+		sentence := fmt.Sprintf("%s: %s (%s)", verb, ground.Title, ground.Rule)
+		if !slices.Contains(out, sentence) { // one rule may decide several modes
+			out = append(out, sentence)
+		}
 	}
 	return append(out, g.Errors()...)
 }
@@ -106,11 +113,11 @@ func (o openness) sum() int { return int(o.proposer) + int(o.responder) }
 
 // stillGranted asks the own rules once more about an own proposal, with what the
 // answer says of the partner's list.
-func (s *Service) stillGranted(ctx context.Context, f *file) (bool, []string, error) {
+func (s *Service) stillGranted(ctx context.Context, f *file) (policy.Grant, error) {
 	o, a := f.machine.Offer(), f.machine.Answer()
 	_, partner, err := s.partner(f.Partner)
 	if err != nil {
-		return false, nil, err
+		return policy.Grant{}, err
 	}
 	var lists []store.List
 	err = s.o.Store.View(ctx, func(tx *store.Tx) error {
@@ -126,15 +133,15 @@ func (s *Service) stillGranted(ctx context.Context, f *file) (bool, []string, er
 		}
 		return nil
 	})
-	if err != nil || len(lists) == 0 {
-		return false, []string{"the list was erased"}, err
+	if err != nil || len(lists) == 0 { // without a list nothing is granted
+		return policy.Grant{}, err
 	}
 	q := ask{
 		partner: partner, proposer: true, kind: indicator.Kind(o.Kind), purpose: o.Purpose,
-		us: a.Terms.Proposer, them: a.Terms.Responder, theirs: int64(a.Class),
+		us: a.Terms.Proposer, them: a.Terms.Responder, ours: int64(o.Class), theirs: int64(a.Class),
 	}
 	g, _, err := s.granted(ctx, q, lists)
-	return a.Terms.Within(g.Terms), sentences(g), err
+	return g, err
 }
 
 // charge counts a round against the day's quota with its partner.

@@ -75,22 +75,32 @@ func (s *Service) Propose(ctx context.Context, r Request) (View, error) {
 	if err != nil {
 		return View{}, err
 	}
+	f, err := s.proposal(ctx, r, p, parties)
+	if err != nil {
+		return View{}, err
+	}
+	s.start(f.id)
+	return s.view(f), nil
+}
+
+// proposal freezes the list and stores the signed offer.
+func (s *Service) proposal(ctx context.Context, r Request, p prepared, parties round.Parties) (*file, error) {
+	s.deciding.Lock() // dropUnused must not take the snapshot for a stray one
+	defer s.deciding.Unlock()
 	own, err := s.freeze(ctx, []store.List{p.list}, p.ask)
 	if err != nil {
-		return View{}, err
+		return nil, err
 	}
 	machine, id, err := s.offer(r, p, own, parties)
-	if err != nil {
-		return View{}, err
+	if err == nil {
+		f := newFile(id, p.ask.partner.ID, machine)
+		f.Lists, f.Items, f.Snapshot, f.Secret = []string{p.list.Name}, own.items, own.snapshot, own.sealed
+		f.Grounds = sentences(p.grant)
+		if err = s.put(ctx, f, s.decided(f, p.grant)); err == nil {
+			return f, nil
+		}
 	}
-	f := newFile(id, p.ask.partner.ID, machine)
-	f.Lists, f.Items, f.Snapshot, f.Secret = []string{p.list.Name}, own.items, own.snapshot, own.sealed
-	f.Grounds = sentences(p.grant)
-	if err := s.put(ctx, f, s.decided(f, p.grant)); err != nil {
-		return View{}, err
-	}
-	s.start(id)
-	return s.view(f), nil
+	return nil, errors.Join(err, s.dropUnused(ctx))
 }
 
 // offer writes and signs what the partner will see.

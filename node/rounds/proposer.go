@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"entente/node/store"
 	"entente/protocol/exact"
 	"entente/protocol/round"
 	"entente/protocol/wire"
@@ -52,37 +53,49 @@ func (s *Service) mark(ctx context.Context, id round.ID) string {
 // attempt opens one stream, talks as far as it goes, and stores what that means for
 // the round. It reports whether the round is over, and why it did not come further.
 func (s *Service) attempt(ctx context.Context, id round.ID) (over bool, err error) {
-	claimed, free := s.claim(ctx, id)
+	claimed, free, err := s.claim(ctx, id, asking, "")
+	if err != nil {
+		return false, err
+	}
 	defer free()
 	f, err := s.find(claimed, id)
-	if err != nil || f.machine.State().Over() {
+	switch {
+	case errors.Is(err, ErrUnknownRound):
 		return true, err
+	case err != nil:
+		return false, err
+	case f.machine.State().Over():
+		return true, nil
+	case f.machine.Expire(time.Now().UnixMilli()):
+		err = s.lapsed(ctx, f)
+		return err == nil, err
 	}
-	err = s.converse(claimed, f)
+	sum, err := s.converse(claimed, f)
 	if ctx.Err() == nil && claimed.Err() != nil {
 		return false, err // somebody else took the round over
 	}
-	over, stored := s.settle(ctx, id, err)
-	if stored != nil {
-		return true, stored
-	}
-	return over, err
+	over, stored := s.settle(ctx, id, sum, err)
+	return over && stored == nil, errors.Join(err, stored)
 }
 
-// converse talks to the responder on a stream of its own.
-func (s *Service) converse(ctx context.Context, f *file) (err error) {
+// converse talks to the responder on a stream of its own, and returns what the round
+// has cost since it began.
+func (s *Service) converse(ctx context.Context, f *file) (sum round.Traffic, err error) {
 	stream, err := s.o.Open(ctx, f.Partner)
 	if err != nil {
-		return err
+		return round.Traffic{Sent: f.Sent, Received: f.Received}, err
 	}
 	stop := context.AfterFunc(ctx, stream.Reset)
 	defer stop()
 	t := newTalk(s, stream, f)
-	defer func() { t.end(err) }()
+	defer func() {
+		t.end(err)
+		sum = t.traffic()
+	}()
 	if err := t.hello(); err != nil {
-		return err
+		return sum, err
 	}
-	return t.propose(ctx)
+	return sum, t.propose(ctx)
 }
 
 // errPending says that a person on the other side has to decide.
@@ -156,43 +169,51 @@ func (t *talk) match(ctx context.Context, peerFinished int) error {
 func (t *talk) agree(ctx context.Context) error {
 	t.s.deciding.Lock()
 	defer t.s.deciding.Unlock()
-	ok, grounds, err := t.s.stillGranted(ctx, t.file)
+	grant, err := t.s.stillGranted(ctx, t.file)
 	if err != nil {
 		return err
 	}
-	if !ok {
-		t.machine.End(round.Cancelled, wire.NotAvailable)
-		t.file.Grounds = grounds
-		if err := t.save(ctx, t.s.ending(t.file)); err != nil {
+	if t.machine.Answer().Terms.Within(grant.Terms) {
+		return t.agreed(ctx, true)
+	}
+	t.machine.End(round.Cancelled, wire.NotAvailable)
+	t.file.Grounds = sentences(grant)
+	decided, ending := t.s.decided(t.file, grant), t.s.ending(t.file)
+	err = t.save(ctx, func(tx *store.Tx) error {
+		if err := decided(tx); err != nil {
 			return err
 		}
-		return &round.OverError{Code: wire.Cancelled}
+		return ending(tx)
+	})
+	if err != nil {
+		return err
 	}
-	return t.agreed(ctx, true)
+	return &round.OverError{Code: wire.Cancelled}
 }
 
 // settle turns the outcome of a conversation into the round's state. It reports
 // whether the round is over.
-func (s *Service) settle(ctx context.Context, id round.ID, err error) (bool, error) {
+func (s *Service) settle(ctx context.Context, id round.ID, sum round.Traffic, err error) (bool, error) {
 	f, ferr := s.find(ctx, id)
 	if ferr != nil {
-		return true, ferr
+		return false, ferr
 	}
 	if f.machine.State().Over() {
 		return true, nil
 	}
 	state, reason, over := verdict(err)
+	news := f.Note != noteOf(err) || f.Sent != sum.Sent || f.Received != sum.Received
+	f.Note, f.Sent, f.Received = noteOf(err), sum.Sent, sum.Received
 	switch {
-	case over:
+	case over && f.machine.State() != round.Countersigned: // there it is complete, whatever the partner says
 		f.machine.End(state, reason)
+		return true, s.put(ctx, f, s.ending(f))
 	case ctx.Err() != nil:
 		return false, nil // the node is stopping: the round stays as it is
-	default:
-		over = f.machine.Expire(time.Now().UnixMilli())
-	}
-	f.Note = noteOf(err)
-	if over {
-		return true, s.put(ctx, f, s.ending(f))
+	case f.machine.Expire(time.Now().UnixMilli()):
+		return true, s.lapsed(ctx, f)
+	case !news:
+		return false, nil // a partner that is away for days wears out no disk
 	}
 	return false, s.put(ctx, f, nil)
 }
@@ -205,12 +226,12 @@ func verdict(err error) (round.State, wire.Code, bool) {
 	case errors.Is(err, exact.ErrChanged):
 		return round.Failed, wire.Internal, true
 	case errors.As(err, &broke):
-		return round.Failed, broke.Code, true
+		return verdictOn(broke.Code)
 	case !errors.As(err, &said):
 		return 0, 0, false
 	}
 	switch said.Code {
-	case wire.Busy, wire.Pending, wire.Internal, wire.Stalled:
+	case wire.Busy, wire.Pending, wire.Internal, wire.Stalled, wire.Clock:
 		return 0, 0, false
 	case wire.NotAvailable:
 		return round.Refused, said.Code, true
@@ -220,4 +241,16 @@ func verdict(err error) (round.State, wire.Code, bool) {
 		return round.Expired, said.Code, true
 	}
 	return round.Failed, said.Code, true
+}
+
+// verdictOn judges what this side found wrong with the partner. Clocks and rosters come
+// into step again: then the round goes on, if its time has not run out.
+func verdictOn(c wire.Code) (round.State, wire.Code, bool) {
+	switch c {
+	case wire.Busy, wire.Clock, wire.OtherRoster:
+		return 0, 0, false
+	case wire.Expired:
+		return round.Expired, c, true
+	}
+	return round.Failed, c, true
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"entente/node/store"
-	"entente/protocol/exact"
 	"entente/protocol/round"
 	"entente/protocol/wire"
 )
@@ -38,10 +37,10 @@ func (t *talk) serve(ctx context.Context) error {
 	if err := t.s.owned(ctx, id, t.stream.Member()); err != nil {
 		return err
 	}
-	if t.s.busy() {
-		return &wire.ProtocolError{Code: wire.Busy, Err: errors.New("too many rounds at once")}
+	ctx, free, err := t.s.claim(ctx, id, answering, t.stream.Member())
+	if err != nil {
+		return err
 	}
-	ctx, free := t.s.claim(ctx, id)
 	defer free()
 	stop := context.AfterFunc(ctx, t.stream.Reset)
 	defer stop()
@@ -92,6 +91,12 @@ func (t *talk) reply(ctx context.Context, id round.ID, m round.Message) error {
 			return err
 		}
 	}
+	if t.machine.Expire(time.Now().UnixMilli()) {
+		if err := t.save(ctx, t.s.ending(t.file)); err != nil {
+			return err
+		}
+		return &round.OverError{Code: wire.Expired}
+	}
 	switch body := m.Body.(type) {
 	case round.Cancel:
 		return t.cancelled(ctx, body)
@@ -105,7 +110,7 @@ func (t *talk) reply(ctx context.Context, id round.ID, m round.Message) error {
 	}
 	switch {
 	case m.Kind == round.KindOffer && before == round.Offered:
-		return t.decide(ctx)
+		out, err = t.decide(ctx)
 	case before == round.Answered && t.machine.State() == round.Agreed:
 		err = t.agreed(ctx, false)
 	case before == round.Matched && t.machine.State() == round.Closed:
@@ -132,11 +137,17 @@ func (s *Service) owned(ctx context.Context, id round.ID, partner string) error 
 	if errors.Is(err, ErrUnknownRound) {
 		return nil
 	}
-	if err == nil && (f.Partner != partner || f.machine.Proposer()) {
-		return &wire.ProtocolError{Code: wire.UnknownRound, Err: errors.New("the round belongs to someone else")}
+	if err == nil && !f.answers(partner) {
+		return errNotYours
 	}
 	return err
 }
+
+// errNotYours says of somebody else's round what is said of one that does not exist.
+var errNotYours error = &wire.ProtocolError{Code: wire.UnknownRound, Err: errors.New("the round belongs to someone else")}
+
+// answers tells whether the round was proposed by this partner.
+func (f *file) answers(partner string) bool { return f.Partner == partner && !f.machine.Proposer() }
 
 // offersADay bounds how many offers of one partner are looked at in a day: each
 // leaves a record that must never be deleted, lest it could be replayed.
@@ -146,6 +157,8 @@ const offersADay = 1000
 func (t *talk) open(ctx context.Context, id round.ID, m round.Message) error {
 	f, err := t.s.find(ctx, id)
 	switch {
+	case err == nil && !f.answers(t.stream.Member()): // it came into being after owned had looked
+		return errNotYours
 	case err == nil:
 		t.use(f)
 		return nil
@@ -202,31 +215,31 @@ func (t *talk) cancelled(ctx context.Context, c round.Cancel) error {
 }
 
 // settleAnswered notes what a broken conversation means for a round that a partner
-// proposed. A lost link means nothing: the partner comes back.
+// proposed. A lost link means nothing but its cost: the partner comes back.
 func (s *Service) settleAnswered(ctx context.Context, t *talk, err error) error {
+	state, code, over := verdict(err)
+	f, ferr := s.find(ctx, t.file.id)
+	if errors.Is(ferr, ErrUnknownRound) || ferr == nil && f.machine.State().Over() {
+		return nil
+	}
+	if ferr != nil {
+		return ferr
+	}
 	var broke *wire.ProtocolError
-	var said *wire.PeerError
-	state, code := round.Failed, wire.Internal
+	sum := t.traffic()
+	running := f.machine.State() == round.Agreed || f.machine.State() == round.Matched
+	f.Sent, f.Received = sum.Sent, sum.Received
 	switch {
-	case errors.As(err, &broke) && broke.Code != wire.Busy:
-		code = broke.Code
-	case errors.As(err, &said) && said.Code == wire.Cancelled:
-		state, code = round.Cancelled, said.Code
-	case errors.Is(err, exact.ErrChanged):
-	default:
-		return nil
+	case over && errors.As(err, &broke) && f.machine.Accounted():
+		return s.put(ctx, f, nil) // only the proposer's signature is missing: it may still come whole
+	case over:
+		f.machine.End(state, code)
+		f.Note = noteOf(err)
+		return s.put(ctx, f, s.ending(f))
+	case running:
+		return s.put(ctx, f, nil)
 	}
-	note := noteOf(err)
-	f, err := s.find(ctx, t.file.id)
-	if errors.Is(err, ErrUnknownRound) || err == nil && f.machine.State().Over() {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	f.machine.End(state, code)
-	f.Note = note
-	return s.put(ctx, f, s.ending(f))
+	return nil
 }
 
 // ignoreNothing turns "nothing may take part" into a refusal.

@@ -121,14 +121,15 @@ func (s *Service) Refuse(ctx context.Context, id string) error {
 }
 
 // Cancel ends a round that is not over, on this side at once and on the partner's
-// as soon as it can be reached.
+// as soon as it can be reached. Once this side has signed the receipt it is too late:
+// the partner may hold it already.
 func (s *Service) Cancel(ctx context.Context, id string) error {
 	ctx, f, free, err := s.take(ctx, id)
 	if err != nil {
 		return err
 	}
 	defer free()
-	if f.machine.State().Over() || f.machine.State() == round.Countersigned {
+	if f.machine.State().Over() || f.machine.Accounted() {
 		return fmt.Errorf("cancel a round that is %s: %w", f.machine.State(), ErrState)
 	}
 	f.machine.End(round.Cancelled, wire.Cancelled)
@@ -177,7 +178,7 @@ func (s *Service) expire(ctx context.Context) error {
 			return err
 		}
 		if f.machine.Expire(now) {
-			err = s.put(ctx, f, s.ending(f))
+			err = s.lapsed(ctx, f)
 		}
 		free()
 		if err != nil {
@@ -193,7 +194,10 @@ func (s *Service) take(ctx context.Context, name string) (context.Context, *file
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	ctx, free := s.claim(ctx, f.id)
+	ctx, free, err := s.claim(ctx, f.id, person, "")
+	if err != nil {
+		return nil, nil, nil, err
+	}
 	if f, err = s.find(ctx, f.id); err != nil {
 		free()
 		return nil, nil, nil, err

@@ -80,13 +80,29 @@ type Service struct {
 
 	// deciding makes a decision and the quota that it uses one step.
 	deciding sync.Mutex
+
+	// storing is called at the end of each transaction that changes a round and can fail
+	// it, stored after the change is durable. Only tests set them.
+	storing func() error
+	stored  func()
 }
 
-// conversation is the one stream on which a round talks at a time.
+// conversation is whoever works on a round at a time: one stream, or a person.
 type conversation struct {
+	who    worker
+	member string // at the other end of the stream
 	cancel context.CancelFunc
 	ended  chan struct{}
 }
+
+// worker is what kind of conversation it is.
+type worker uint8
+
+const (
+	asking    worker = iota // a stream of this side's own
+	answering               // a stream of a partner's
+	person                  // somebody on this side decides; nothing breaks in on that
+)
 
 type progress struct{ done, total int64 }
 
@@ -105,7 +121,7 @@ func New(o Options) *Service {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{o: o, changed: make(chan struct{}), talks: map[round.ID]*conversation{}, progress: map[round.ID]progress{}}
+	return &Service{o: o, changed: make(chan struct{}), talks: map[round.ID]*conversation{}, progress: map[round.ID]progress{}, storing: func() error { return nil }, stored: func() {}}
 }
 
 // Run takes up the rounds that were left and drives own proposals until the
@@ -120,7 +136,7 @@ func (s *Service) Run(ctx context.Context) error {
 		s.running = nil
 		s.mu.Unlock()
 	}()
-	if err := s.takeUp(ctx); err != nil {
+	if err := s.takeUp(ctx); err != nil && ctx.Err() == nil {
 		return fmt.Errorf("take up rounds: %w", err)
 	}
 	expiry := time.NewTicker(time.Minute)
@@ -144,6 +160,12 @@ func (s *Service) takeUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.deciding.Lock()
+	err = s.dropUnused(ctx)
+	s.deciding.Unlock()
+	if err != nil {
+		return err
+	}
 	for _, f := range all {
 		if f.Restored && !f.machine.State().Over() {
 			f.machine.End(round.Failed, wire.Internal)
@@ -159,6 +181,16 @@ func (s *Service) takeUp(ctx context.Context) error {
 	return nil
 }
 
+// dropUnused erases the copies of lists for which no round was stored, because that
+// failed or the process died before. The caller holds deciding.
+func (s *Service) dropUnused(ctx context.Context) error {
+	n, err := s.o.Store.DropStraySnapshots(context.WithoutCancel(ctx))
+	if n > 0 {
+		s.o.Log.Info("copies of lists that no round uses were erased", "copies", n)
+	}
+	return err
+}
+
 // start drives an own proposal in the background, if the node is serving.
 func (s *Service) start(id round.ID) bool {
 	s.mu.Lock()
@@ -171,17 +203,27 @@ func (s *Service) start(id round.ID) bool {
 	return true
 }
 
-// claim makes the caller the only one who works on a round: an older conversation,
-// left hanging by a dead link, is ended first. The returned function frees it.
-func (s *Service) claim(ctx context.Context, id round.ID) (context.Context, func()) {
+// claim makes the caller the only one who works on a round: an older stream, left
+// hanging by a dead link, is ended first, a person is waited for. The returned function
+// frees the round. A partner's stream is turned away if another member's is at work on
+// the round, or if the node answers as many as it may; own proposals do not count, lest
+// two nodes that propose to each other turn each other away for ever.
+func (s *Service) claim(ctx context.Context, id round.ID, who worker, member string) (context.Context, func(), error) {
 	ctx, cancel := context.WithCancel(ctx)
-	mine := &conversation{cancel: cancel, ended: make(chan struct{})}
+	mine := &conversation{who: who, member: member, cancel: cancel, ended: make(chan struct{})}
 	s.mu.Lock()
 	old := s.talks[id]
+	if err := s.admissible(id, old, mine); err != nil {
+		s.mu.Unlock()
+		cancel()
+		return nil, nil, err
+	}
 	s.talks[id] = mine
 	s.mu.Unlock()
 	if old != nil {
-		old.cancel()
+		if old.who != person {
+			old.cancel()
+		}
 		<-old.ended
 	}
 	return ctx, func() {
@@ -192,14 +234,27 @@ func (s *Service) claim(ctx context.Context, id round.ID) (context.Context, func
 		}
 		s.mu.Unlock()
 		close(mine.ended)
-	}
+	}, nil
 }
 
-// busy reports whether the node has as many conversations as it may have.
-func (s *Service) busy() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.talks) >= s.o.Limit
+// admissible judges a partner's stream; the caller holds mu.
+func (s *Service) admissible(id round.ID, old, mine *conversation) error {
+	if mine.who != answering {
+		return nil
+	}
+	if old != nil && old.who == answering && old.member != mine.member {
+		return errNotYours
+	}
+	others := 0
+	for other, c := range s.talks {
+		if other != id && c.who == answering {
+			others++
+		}
+	}
+	if others >= s.o.Limit {
+		return &wire.ProtocolError{Code: wire.Busy, Err: errors.New("too many rounds at once")}
+	}
+	return nil
 }
 
 // notify wakes everyone who waits for a round to change.

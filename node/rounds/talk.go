@@ -11,6 +11,7 @@ import (
 	"entente/node/federation"
 	"entente/node/store"
 	"entente/protocol/entry"
+	"entente/protocol/exact"
 	"entente/protocol/round"
 	"entente/protocol/wire"
 )
@@ -32,8 +33,12 @@ type talk struct {
 // counted counts the bytes of a stream, whoever reads and writes them.
 type counted struct {
 	io.ReadWriter
+	stream         Stream
 	sent, received atomic.Uint64
 }
+
+// Reset lets a suite end a stream whose other end neither reads nor writes.
+func (c *counted) Reset() { c.stream.Reset() }
 
 func (c *counted) Read(p []byte) (int, error) {
 	n, err := c.ReadWriter.Read(p)
@@ -48,7 +53,7 @@ func (c *counted) Write(p []byte) (int, error) {
 }
 
 func newTalk(s *Service, stream Stream, f *file) *talk {
-	t := &talk{s: s, stream: stream, bytes: &counted{ReadWriter: stream}}
+	t := &talk{s: s, stream: stream, bytes: &counted{ReadWriter: stream, stream: stream}}
 	if s.o.Tap != nil {
 		t.bytes.ReadWriter = s.o.Tap(stream.Member(), stream)
 	}
@@ -143,6 +148,8 @@ func numberFor(err error) (wire.Code, bool) {
 		return broke.Code, true
 	case errors.As(err, &over):
 		return over.Code, true
+	case errors.Is(err, ErrUnknownPartner):
+		return wire.OtherRoster, true
 	case errors.As(err, &link), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, errLink):
 		return 0, false
 	}
@@ -164,12 +171,18 @@ func noteOf(err error) string {
 		return ""
 	case errors.Is(err, errPending):
 		return "a person at the partner has to approve the round"
-	case errors.As(err, &broke):
+	case errors.As(err, &broke) && broke.Code.Fault() == wire.Peer:
 		return "the partner broke the protocol: " + broke.Code.String()
+	case errors.As(err, &broke):
+		return "the two sides do not fit: " + broke.Code.String()
 	case errors.As(err, &said):
 		return "the partner says: " + said.Code.String()
+	case errors.Is(err, store.ErrFull):
+		return "the disk is full; the round goes on when there is room"
+	case errors.Is(err, exact.ErrChanged):
+		return "what was kept of the round does not fit it any more"
 	}
-	return "the connection failed; it is tried again: " + err.Error()
+	return "the round was interrupted and is tried again: " + err.Error()
 }
 
 // members are the digests of both roster entries, in the order of the offer.
@@ -224,30 +237,59 @@ func submit(tx *store.Tx, o entry.Opening) error {
 // closed stores the receipt of both sides, seals its digest, and destroys what
 // served the round.
 func (t *talk) closed(ctx context.Context) error {
-	certificate, err := t.machine.Certificate()
+	closing, err := t.s.certified(t.file)
 	if err != nil {
 		return err
+	}
+	if err := t.save(ctx, closing); err != nil {
+		return err
+	}
+	t.s.publish(ctx)
+	return nil
+}
+
+// certified prepares what belongs to the step in which a round is closed.
+func (s *Service) certified(f *file) (func(*store.Tx) error, error) {
+	certificate, err := f.machine.Certificate()
+	if err != nil {
+		return nil, err
 	}
 	digest := round.CertificateDigest(certificate)
 	opening, err := entry.Seal(labelCertificate, digest[:])
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if t.file.details.Receipt, err = opening.Marshal(); err != nil {
-		return err
+	if f.details.Receipt, err = opening.Marshal(); err != nil {
+		return nil, err
 	}
-	ending := t.s.ending(t.file)
-	err = t.save(ctx, func(tx *store.Tx) error {
+	ending := s.ending(f)
+	return func(tx *store.Tx) error {
 		if err := submit(tx, opening); err != nil {
 			return err
 		}
 		return ending(tx)
-	})
-	if err != nil {
-		return err
+	}, nil
+}
+
+// publish brings the audit folder up to date; it can be made up for at any time.
+func (s *Service) publish(ctx context.Context) {
+	if err := s.o.Audit(ctx); err != nil {
+		s.o.Log.Error("bring the audit folder up to date", "error", err)
 	}
-	if err := t.s.o.Audit(ctx); err != nil {
-		t.s.o.Log.Error("bring the audit folder up to date", "error", err)
+}
+
+// lapsed stores that a round's time has run out. One that has both signatures under its
+// receipt here is done, whether or not the partner said so.
+func (s *Service) lapsed(ctx context.Context, f *file) error {
+	if f.machine.State() != round.Closed {
+		return s.put(ctx, f, s.ending(f))
 	}
-	return nil
+	closing, err := s.certified(f)
+	if err == nil {
+		err = s.put(ctx, f, closing)
+	}
+	if err == nil {
+		s.publish(ctx)
+	}
+	return err
 }

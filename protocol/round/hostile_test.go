@@ -166,8 +166,9 @@ func TestAlteredCertificates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Every tenth byte keeps the test short; each signature is hit many times.
-	for i := 0; i < len(c); i += 10 {
+	// Every tenth byte keeps the test short; each signature is hit many times, and so is
+	// the version, which no signature covers.
+	for i := 1; i < len(c); i += 10 {
 		altered := append([]byte{}, c...)
 		altered[i] ^= 1
 		if _, err := VerifyCertificate(altered, p.proposer.Roster, p.keyring()); err == nil {

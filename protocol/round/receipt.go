@@ -203,6 +203,9 @@ func VerifyCertificate(b []byte, roster [32]byte, keys Keyring) (Offer, error) {
 	if err := wire.Unmarshal(b, &c); err != nil {
 		return Offer{}, fmt.Errorf("read certificate: %w", err)
 	}
+	if c.Version != Version {
+		return Offer{}, fmt.Errorf("read certificate: version %d", c.Version)
+	}
 	var o Offer
 	if err := wire.Unmarshal(c.Offer.Body, &o); err != nil {
 		return Offer{}, fmt.Errorf("read offer: %w", err)

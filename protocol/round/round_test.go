@@ -178,6 +178,7 @@ func TestOffersThatAreRefused(t *testing.T) {
 		"suite twice":         {func(o *Offer) { o.Suites = append(o.Suites, o.Suites[0]) }, wire.Malformed},
 		"public value long":   {func(o *Offer) { o.Suites[0].Public = make([]byte, 65) }, wire.Malformed},
 		"control in purpose":  {func(o *Offer) { o.Purpose = "a\nb" }, wire.Malformed},
+		"hidden in purpose":   {func(o *Offer) { o.Purpose = "a\u202eb" }, wire.Malformed},
 		"no legal basis":      {func(o *Offer) { o.Basis = "" }, wire.Malformed},
 		"commitment too long": {func(o *Offer) { o.Commitment = make([]byte, 33) }, wire.Malformed},
 	} {
@@ -213,6 +214,7 @@ func TestAnswersThatAreRefused(t *testing.T) {
 		"forms too far":     {func(a *Answer) { a.Normaliser = 3 }, wire.UnsupportedVersion},
 		"made too early":    {func(a *Answer) { a.Created = testNow - maxSkew - 1 }, wire.Malformed},
 		"expired":           {func(a *Answer) { a.Expires = a.Created + 1 }, wire.Expired},
+		"outlasts offer":    {func(a *Answer) { a.Expires = testNow + 86_400_001 }, wire.AboveGrant},
 		"no size class":     {func(a *Answer) { a.Class = 81 }, wire.TooLarge},
 	} {
 		t.Run(name, func(t *testing.T) {

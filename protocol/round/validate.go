@@ -2,6 +2,8 @@ package round
 
 import (
 	"slices"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"entente/crypto/sign"
@@ -63,6 +65,8 @@ func (a Answer) validate(o Offer, offer [32]byte) error {
 		return fault(wire.Malformed, "the answer's legal basis is empty, too long or not plain text")
 	case a.Created < o.Created-maxSkew, a.Expires <= a.Created, a.Expires-a.Created > maxSpan:
 		return fault(wire.Malformed, "the answer's times are out of order or too far apart")
+	case a.Expires > o.Expires:
+		return fault(wire.AboveGrant, "the answer lasts longer than the offer")
 	case a.Terms.Validate() != nil:
 		return fault(wire.Malformed, "the answer's terms are not valid")
 	case !a.Terms.Within(o.Granted):
@@ -124,15 +128,11 @@ func sided(rules []byte, class uint32, commitment []byte, suites []SuiteKey) err
 // neighbours accepts two versions of a canonical form that are equal or one apart.
 func neighbours(a, b uint16) bool { return a == b || a+1 == b || b+1 == a }
 
-// text accepts printable UTF-8 of at least min and at most maxText bytes.
+// text accepts printable UTF-8 of at least min and at most maxText bytes. People read it
+// on their screens: what turns the direction of writing, or is not seen, has no place.
 func text(s string, min int) bool {
 	if len(s) < min || len(s) > maxText || !utf8.ValidString(s) {
 		return false
 	}
-	for _, r := range s {
-		if r < 0x20 || r == 0x7f || (r >= 0x80 && r < 0xa0) {
-			return false
-		}
-	}
-	return true
+	return !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }
