@@ -36,7 +36,11 @@ func backedUp(dir string) ([]string, error) {
 	}
 	defer func() { _ = root.Close() }() // a handle of a folder
 	names := []string{config.File, federation.CardName}
-	for _, pattern := range []string{federation.RosterName + "*", keys.Folder + "/*", RulesFolder + "/*"} {
+	audit := store.AuditFolder + "/"
+	for _, pattern := range []string{
+		federation.RosterName + "*", keys.Folder + "/*", RulesFolder + "/*",
+		audit + federation.CardName, audit + federation.RosterName + "*", audit + "rosters/*",
+	} {
 		found, err := fs.Glob(root.FS(), pattern)
 		if err != nil {
 			return nil, err
@@ -49,10 +53,15 @@ func backedUp(dir string) ([]string, error) {
 // inBackup tells which names a backup may hold; a restore writes no others.
 func inBackup(name string) bool {
 	folder, file := path.Split(name)
+	public := file == federation.CardName || file == federation.RosterName ||
+		strings.HasPrefix(file, federation.RosterName+".") && strings.HasSuffix(file, ".sig")
 	switch folder {
 	case "":
-		return name == config.File || name == federation.CardName || name == federation.RosterName ||
-			strings.HasPrefix(name, federation.RosterName+".") && strings.HasSuffix(name, ".sig")
+		return name == config.File || public
+	case store.AuditFolder + "/":
+		return public
+	case store.AuditFolder + "/rosters/":
+		return strings.HasSuffix(file, ".json") || strings.HasSuffix(file, ".sig")
 	case keys.Folder + "/":
 		return slices.Contains([]string{"identity", "transport", "store", "salt"}, file)
 	case RulesFolder + "/":

@@ -108,8 +108,12 @@ func (n *Node) checkRules() Symptom {
 
 // checkPorts tells whether the node listens, or could.
 func (n *Node) checkPorts() []Symptom {
-	if addresses := n.Serving(); addresses != nil {
-		return []Symptom{{Subject: "ports", OK: true, Text: "serving on " + strings.Join(addresses, ", ")}}
+	if n.channel.Load() != nil {
+		f := Symptom{Subject: "ports", OK: true, Text: "serving on " + strings.Join(n.Serving(), ", ")}
+		if len(n.Serving()) == 0 {
+			f.Text = "serving, but listening nowhere: this node can call partners, and none can call it"
+		}
+		return []Symptom{f}
 	}
 	out := []Symptom{}
 	for _, a := range n.config.Network.Listen {
@@ -146,6 +150,10 @@ func tryPort(address string) error {
 // checkPartners greets every partner that is not stopped.
 func (n *Node) checkPartners(ctx context.Context) []Symptom {
 	f := n.joined.Load()
+	if err := n.stale(ctx); err != nil {
+		return []Symptom{failed(Symptom{Subject: "federation"}, err,
+			"Ask a partner for the newest roster with all signature files, compare its words, stop the daemon, then: entente federation join")}
+	}
 	if f == nil {
 		return []Symptom{{Subject: "federation", Text: "none joined",
 			Remedy: "Sign the roster with: entente federation sign, collect all members' signature files beside it, then: entente federation join"}}
@@ -169,7 +177,7 @@ func (n *Node) checkPartners(ctx context.Context) []Symptom {
 }
 
 func (n *Node) greet(ctx context.Context, f Symptom, id string) Symptom {
-	if n.Serving() == nil {
+	if n.channel.Load() == nil {
 		f.Text = "not tried: the daemon is not running"
 		return f
 	}

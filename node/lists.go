@@ -42,6 +42,13 @@ func (n *Node) ImportList(ctx context.Context, i Import, r io.Reader) (intake.Re
 	if err := checkList(l); err != nil {
 		return intake.Report{}, fmt.Errorf("import list: %w", err)
 	}
+	// One import at a time: a failed one that made its list erases the list again.
+	select {
+	case n.importing <- struct{}{}:
+		defer func() { <-n.importing }()
+	case <-ctx.Done():
+		return intake.Report{}, fmt.Errorf("import list: %w", ctx.Err())
+	}
 	fresh := false
 	err := n.store.Update(ctx, func(tx *store.Tx) error {
 		_, err := tx.ListByName(l.Name)

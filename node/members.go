@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"entente/node/transport"
 	"entente/protocol/entry"
 	"entente/protocol/roster"
+	"entente/protocol/wire"
 )
 
 // Partner is another member as its operator sees it.
@@ -40,10 +42,17 @@ func (n *Node) ownKeys() federation.Keys {
 	return federation.Keys{Sign: n.keys.Identity().Public(), Transport: n.keys.Transport().Public()}
 }
 
-// loadFederation reads the roster that was joined, if there is one.
-func (n *Node) loadFederation() error {
+// loadFederation reads the roster that was joined, if there is one. If the own chains
+// name another one as joined last, the node opens without a federation, so that it can
+// join, but does not serve: see stale.
+func (n *Node) loadFederation(ctx context.Context) error {
 	f, err := federation.Load(n.dir, n.ID(), n.ownKeys())
+	if err != nil && !errors.Is(err, federation.ErrNotJoined) {
+		return err
+	}
+	err = n.compare(ctx, f)
 	if errors.Is(err, federation.ErrNotJoined) {
+		n.log.Warn("this node lives by no federation", "reason", err)
 		return nil
 	}
 	if err != nil {
@@ -51,6 +60,61 @@ func (n *Node) loadFederation() error {
 	}
 	n.joined.Store(f)
 	return nil
+}
+
+// compare checks a roster, or nil, against what both own chains are bound to.
+func (n *Node) compare(ctx context.Context, f *federation.Federation) error {
+	return n.store.View(ctx, func(tx *store.Tx) error {
+		for _, c := range []entry.Chain{entry.Local, entry.Submitted} {
+			head, err := tx.Head(c)
+			if err != nil {
+				return err
+			}
+			if err := f.Check(head.Federation); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// stale says why a node lives by no federation, although its chains say that it has
+// joined one; nil if there is nothing to say.
+func (n *Node) stale(ctx context.Context) error {
+	if n.joined.Load() != nil {
+		return nil
+	}
+	return n.compare(ctx, nil)
+}
+
+// lastJoined finds the newest roster that the own chains say was joined.
+func (n *Node) lastJoined(ctx context.Context) (last federation.Last, err error) {
+	err = n.store.View(ctx, func(tx *store.Tx) error {
+		for _, c := range []entry.Chain{entry.Local, entry.Submitted} {
+			for signed, err := range tx.Entries(c, 0) {
+				if err != nil {
+					return err
+				}
+				e, err := signed.Decode()
+				if err != nil {
+					return err
+				}
+				var s entry.RosterState
+				if e.Kind != entry.RosterJoined {
+					continue
+				}
+				if err := wire.Unmarshal(e.Body, &s); err != nil {
+					return err
+				}
+				if s.Version >= last.Version {
+					last.Version = s.Version
+					copy(last.Digest[:], s.Digest)
+				}
+			}
+		}
+		return nil
+	})
+	return last, err
 }
 
 // SignRoster signs a roster file for this member, after its own entry was found
@@ -64,7 +128,11 @@ func (n *Node) SignRoster(file string) (roster.Roster, string, error) {
 func (n *Node) JoinFederation(ctx context.Context, file string) (Federation, error) {
 	n.changing.Lock()
 	defer n.changing.Unlock()
-	f, err := federation.Join(n.dir, file, n.ownKeys())
+	last, err := n.lastJoined(ctx)
+	if err != nil {
+		return Federation{}, fmt.Errorf("join federation: %w", err)
+	}
+	f, err := federation.Join(n.dir, file, n.ownKeys(), last)
 	if err != nil {
 		return Federation{}, err
 	}
@@ -99,7 +167,7 @@ func (n *Node) JoinFederation(ctx context.Context, file string) (Federation, err
 func (n *Node) Federation(ctx context.Context) (Federation, error) {
 	f := n.joined.Load()
 	if f == nil {
-		return Federation{}, federation.ErrNotJoined
+		return Federation{}, cmp.Or(n.stale(ctx), federation.ErrNotJoined)
 	}
 	stopped, err := n.stopped(ctx)
 	if err != nil {
@@ -139,8 +207,12 @@ func (n *Node) stopped(ctx context.Context) (map[string]bool, error) {
 }
 
 // admit tells the channel whom it may speak with: the roster's members but those
-// that were stopped. Whoever is no longer among them loses its connections at once.
+// that were stopped. Whoever is no longer among them loses its connections at once. A
+// node whose roster is not the one that it joined last does not get as far as speaking.
 func (n *Node) admit(ctx context.Context) error {
+	if err := n.stale(ctx); err != nil {
+		return err
+	}
 	t, f := n.channel.Load(), n.joined.Load()
 	if t == nil || f == nil {
 		return nil

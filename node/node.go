@@ -62,6 +62,8 @@ type Node struct {
 	changing sync.Mutex
 	channel  atomic.Pointer[transport.Transport] // while the node serves
 	mirrors  sync.Mutex                          // one writer of the audit folder
+
+	importing chan struct{} // holds a token while an import is under way
 }
 
 // Open takes a node's directory. It fails if another process has it, a key does not
@@ -70,7 +72,7 @@ func Open(ctx context.Context, dir string, o Options) (*Node, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	n := &Node{dir: dir, o: o, log: o.Log}
+	n := &Node{dir: dir, o: o, log: o.Log, importing: make(chan struct{}, 1)}
 	if err := n.open(ctx); err != nil {
 		return nil, fmt.Errorf("open node: %w", errors.Join(err, n.Close()))
 	}
@@ -95,7 +97,7 @@ func (n *Node) open(ctx context.Context) (err error) {
 	if n.store, err = store.Open(ctx, n.dir, n.keys.Store(), author); err != nil {
 		return err
 	}
-	if err := n.loadFederation(); err != nil {
+	if err := n.loadFederation(ctx); err != nil {
 		return err
 	}
 	if err := n.loadRules(ctx); err != nil {

@@ -50,7 +50,7 @@ func TestDemoArguments(t *testing.T) {
 		"occupied":      {[]string{"demo", "--dir", full}, exitUsage, "not empty"},
 		"occupied JSON": {[]string{"demo", "--dir", full, "-o", "json"}, exitUsage, "not empty"},
 		"no directory":  {[]string{"demo", "--dir", filepath.Join(full, "file", "x")}, exitFailed, "make a directory"},
-		"an argument":   {[]string{"demo", "x"}, exitUsage, "arg"},
+		"an argument":   {[]string{"demo", "x"}, exitUsage, "nothing but flags"},
 	} {
 		var out, stderr bytes.Buffer
 		code := run(c.args, strings.NewReader(""), &out, &stderr)

@@ -2,17 +2,12 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -22,7 +17,6 @@ import (
 
 	"entente/node"
 	"entente/node/api"
-	"entente/node/keys"
 	"entente/node/rounds"
 )
 
@@ -242,193 +236,4 @@ func ask(ts *testscript.TestScript, dir string, f func(*api.Client) error) {
 		ts.Fatalf("no daemon serves %s", dir)
 	}
 	ts.Check(errors.Join(f(x), x.Close()))
-}
-
-// firstNumber is that of the lists that phones writes.
-const firstNumber = 20000123
-
-// phones writes two lists of n numbers that share m in different notations, and one
-// of the shared in canonical form: phones n m a.csv b.csv shared
-func phones(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 5 {
-		ts.Fatalf("usage: phones n m file file shared")
-	}
-	n, err := strconv.Atoi(args[0])
-	ts.Check(err)
-	m, err := strconv.Atoi(args[1])
-	ts.Check(err)
-	var a, b, shared bytes.Buffer
-	a.WriteString("phone\n")
-	b.WriteString("nomor telepon;catatan\n")
-	for i := range n {
-		own, other := firstNumber+i*37, 60000211+i*41 // ranges that do not meet
-		if i < m {
-			other = own
-			fmt.Fprintf(&shared, "+614%d\n", own)
-		}
-		digits := strconv.Itoa(other)
-		fmt.Fprintf(&a, "04%d\n", own)
-		fmt.Fprintf(&b, "\"0061 4%s-%s\";x\n", digits[:2], digits[2:])
-	}
-	for i, content := range [][]byte{a.Bytes(), b.Bytes(), shared.Bytes()} {
-		ts.Check(os.WriteFile(ts.MkAbs(args[2+i]), content, 0o600))
-	}
-}
-
-// document reads the JSON document on standard output, which must be all of it.
-func document(ts *testscript.TestScript) any {
-	d := json.NewDecoder(strings.NewReader(ts.ReadFile("stdout")))
-	var v any
-	if err := d.Decode(&v); err != nil {
-		ts.Fatalf("standard output is no JSON: %v", err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		ts.Fatalf("something follows the JSON document")
-	}
-	return v
-}
-
-// at finds a value by its path, such as learns.us or 0.id.
-func at(ts *testscript.TestScript, v any, path string) any {
-	for _, step := range strings.Split(path, ".") {
-		var ok bool
-		switch x := v.(type) {
-		case map[string]any:
-			v, ok = x[step]
-		case []any:
-			i, err := strconv.Atoi(step)
-			if ok = err == nil && i < len(x); ok {
-				v = x[i]
-			}
-		}
-		if !ok {
-			ts.Fatalf("there is no %s in %s", path, ts.ReadFile("stdout"))
-		}
-	}
-	return v
-}
-
-// fields demands that standard output is JSON with values at these paths, or with !
-// without them: fields id learns.us state=done
-func fields(ts *testscript.TestScript, neg bool, args []string) {
-	v := document(ts)
-	for _, arg := range args {
-		path, want, compare := strings.Cut(arg, "=")
-		if neg {
-			if m, ok := v.(map[string]any); !ok || m[path] != nil {
-				ts.Fatalf("%s is there", path)
-			}
-			continue
-		}
-		got := at(ts, v, path)
-		if compare && fmt.Sprint(got) != want {
-			ts.Fatalf("%s is %v, want %s", path, got, want)
-		}
-	}
-}
-
-// take keeps a value of the JSON on standard output as a variable: take ROUND 0.id
-func take(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: take variable path")
-	}
-	ts.Setenv(args[0], fmt.Sprint(at(ts, document(ts), args[1])))
-}
-
-// values writes one field of every object of the array on standard output to a file,
-// sorted: values value hits
-func values(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: values field file")
-	}
-	all, ok := document(ts).([]any)
-	if !ok {
-		ts.Fatalf("standard output is no array")
-	}
-	var lines []string
-	for _, one := range all {
-		lines = append(lines, fmt.Sprint(at(ts, one, args[0]))+"\n")
-	}
-	slices.Sort(lines)
-	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(strings.Join(lines, "")), 0o600))
-}
-
-// flip changes one bit in the middle of a file.
-func flip(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: flip file")
-	}
-	b := []byte(ts.ReadFile(args[0]))
-	b[len(b)/2] ^= 1
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o600))
-}
-
-// edit replaces a text that must be in a file: edit file old new
-func edit(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 3 {
-		ts.Fatalf("usage: edit file old new")
-	}
-	old := ts.ReadFile(args[0])
-	if !strings.Contains(old, args[1]) {
-		ts.Fatalf("%s does not hold the text", args[0])
-	}
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(old, args[1], args[2], 1)), 0o600))
-}
-
-// private demands that only the owner may use these files.
-func private(ts *testscript.TestScript, neg bool, args []string) {
-	for _, name := range args {
-		info, err := os.Lstat(ts.MkAbs(name))
-		ts.Check(err)
-		if open := info.Mode().Perm()&0o077 != 0; open != neg {
-			ts.Fatalf("%s has mode %v", name, info.Mode())
-		}
-	}
-}
-
-// rawBytes writes a file that a story cannot hold as text: bytes file 6869ff
-func rawBytes(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: bytes file quoted")
-	}
-	s, err := strconv.Unquote(`"` + args[1] + `"`)
-	ts.Check(err)
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(s), 0o600))
-}
-
-// secrets demands that a file holds no number of the story, in any notation, and no
-// key of a node: secrets file dir...
-func secrets(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) < 2 {
-		ts.Fatalf("usage: secrets file dir...")
-	}
-	text := strings.Map(func(r rune) rune {
-		if strings.ContainsRune(" -\t", r) {
-			return -1
-		}
-		return r
-	}, ts.ReadFile(args[0]))
-	if text == "" {
-		ts.Fatalf("%s is empty", args[0])
-	}
-	for i := range 50 {
-		if strings.Contains(text, strconv.Itoa(firstNumber+i*37)) {
-			ts.Fatalf("%s holds a number", args[0])
-		}
-	}
-	for _, dir := range args[1:] {
-		k, err := keys.Open(ts.MkAbs(dir), keys.Unlock{})
-		ts.Check(err)
-		for _, secret := range [][]byte{k.Identity().Seed(), k.Transport().Private().Seed(), k.Store().Bytes()} {
-			part := secret[:12] // no padding in base64
-			for _, form := range []string{
-				string(part), fmt.Sprintf("%x", part), fmt.Sprintf("%X", part), strings.ReplaceAll(fmt.Sprint(part), " ", ""),
-				base64.StdEncoding.EncodeToString(part), base64.URLEncoding.EncodeToString(part),
-			} {
-				if strings.Contains(text, form) {
-					ts.Fatalf("%s holds a key of %s", args[0], dir)
-				}
-			}
-		}
-	}
 }

@@ -167,7 +167,9 @@ func (a *app) roundPropose() *cobra.Command {
 			}
 			if *wait {
 				var err error
-				if v, err = a.follow(c.Context(), x, v.ID); err != nil {
+				id := v.ID
+				if v, err = a.follow(c.Context(), x, id); err != nil {
+					a.say("The round goes on without this command: entente round show --dir %s %s", a.dir, id)
 					return err
 				}
 			}

@@ -78,6 +78,7 @@ func problem(err error) *Problem {
 	var rules *policy.InvalidError
 	var signatures *roster.VerifyError
 	var own *federation.OwnEntryError
+	var stale *federation.StaleError
 	switch {
 	case errors.As(err, &denied):
 		p.Code, p.Grounds, p.Status = Denied, denied.Grounds, http.StatusForbidden
@@ -90,6 +91,8 @@ func problem(err error) *Problem {
 		p.Code, p.Findings, p.Message = BadRules, rules.Findings, "the rules are not valid"
 	case errors.As(err, &signatures), errors.As(err, &own):
 		p.Code = BadRoster
+	case errors.As(err, &stale):
+		p.Code, p.Status = NotJoined, http.StatusConflict
 	case errors.Is(err, federation.ErrNotJoined): // before the partner, who is unknown for that reason
 		p.Code, p.Status, p.Message = NotJoined, http.StatusConflict, federation.ErrNotJoined.Error()
 	case errors.Is(err, rounds.ErrUnknownRound), errors.Is(err, rounds.ErrUnknownPartner):

@@ -208,7 +208,7 @@ func operations(t *testing.T, c *api.Client, dir, roster string) []string {
 		t.Errorf("rules are %+v", active)
 	}
 	for _, o := range active.Openings {
-		if o.Learner != "us" && o.Learner != "partner" || o.Sentence == "" {
+		if o.Learner != policy.Us && o.Learner != policy.Partner || o.Sentence == "" {
 			t.Errorf("opening %+v", o)
 		}
 	}

@@ -75,15 +75,8 @@ type Rules struct {
 	Digest   string           `json:"digest"`
 	Active   bool             `json:"active"`
 	Findings []policy.Finding `json:"findings"`
-	Openings []Opening        `json:"openings,omitempty"`
+	Openings []policy.Opening `json:"openings,omitempty"`
 	Rules    []policy.Rule    `json:"rules,omitempty"`
-}
-
-// Opening is what the rules let one side learn, with the learner in a form that can
-// be read back.
-type Opening struct {
-	policy.Opening
-	Learner string `json:"learner"` // us or partner
 }
 
 func (h handlers) rules(a huma.API) {
@@ -101,10 +94,7 @@ func (h handlers) rules(a huma.API) {
 	operation(a, http.MethodGet, "/rules", "What the active rules open, rule by rule and in effect", func(context.Context, *none) (Rules, error) {
 		b := h.node.Rules()
 		r := describe(b)
-		r.Rules = b.Rules()
-		for _, o := range h.node.ExplainRules(b) {
-			r.Openings = append(r.Openings, Opening{Opening: o, Learner: o.Learner.String()})
-		}
+		r.Rules, r.Openings = b.Rules(), h.node.ExplainRules(b)
 		return r, nil
 	})
 }

@@ -4,7 +4,8 @@
 // reports".)
 //
 //	member.json                     the node's card
-//	federation.json, ….<ID>.sig     the roster and its signatures; absent before joining
+//	federation.json, ….<ID>.sig     the roster in force and its signatures; absent before joining
+//	rosters/<digest>.json, ….sig    every roster that was joined, for receipts of its time
 //	local.log, submitted.log        the two chains
 //	head                            newest number of each chain, kept apart from the database
 //	openings/*.cbor                 what sealed digests of the submitted chain hide
@@ -34,17 +35,28 @@ import (
 
 // Names of files in an audit folder that no other package names.
 const (
-	cardName   = "member.json"
-	rosterName = "federation.json"
+	cardName    = "member.json"
+	rosterName  = "federation.json"
+	rostersName = "rosters"
 )
 
 // maxReceipt bounds a file in receipts/ in bytes.
 const maxReceipt = 64 << 10
 
-// ReceiptCheck verifies the bytes of a receipt file under the roster's keys, and that
-// own is one of its two sides. It returns the body that the node must have sealed into
-// its submitted chain for this receipt; nil asks for none.
-type ReceiptCheck func(file []byte, r roster.Roster, own string) (sealed []byte, err error)
+// ReceiptCheck verifies the bytes of a receipt file under the roster that it names, which
+// it finds among those that were joined, and that own is one of its two sides.
+type ReceiptCheck func(file []byte, rosters Rosters, own string) (Receipt, error)
+
+// Rosters finds a roster that was joined and verified by its digest.
+type Rosters func(digest [32]byte) (roster.Roster, bool)
+
+// Receipt is what the check of a receipt hands on to be compared with the chains.
+type Receipt struct {
+	Roster    [32]byte // under which it was agreed
+	Offered   int64    // when, by the proposer's clock, in Unix milliseconds
+	Agreement []byte   // body of the digest sealed when the round was agreed; nil asks for none
+	Sealed    []byte   // body of the digest sealed for the receipt; nil asks for none
+}
 
 // Check checks an audit folder. What is wrong with its content stands in the report; the
 // error is for a folder that cannot be read at all. Without a receipts check, a folder
@@ -53,12 +65,12 @@ func Check(fsys fs.FS, receipts ReceiptCheck) (Report, error) {
 	if _, err := fs.ReadDir(fsys, "."); err != nil {
 		return Report{}, fmt.Errorf("read audit folder: %w", err)
 	}
-	c := &check{fsys: fsys, published: map[[32]byte]*publication{}, broken: map[entry.Chain]bool{}, digests: map[entry.Chain][]numbered{}}
-	c.report.Chains, c.report.Faults, c.report.Notes = []Chain{}, []Fault{}, []string{}
+	c := newCheck(fsys)
 	c.membership()
 	if c.key != nil {
 		c.submitted()
 		c.local()
+		c.history()
 		c.heads()
 		c.highWater()
 		c.openings()
@@ -67,6 +79,17 @@ func Check(fsys fs.FS, receipts ReceiptCheck) (Report, error) {
 	c.strangers()
 	c.report.OK = len(c.report.Faults) == 0
 	return c.report, nil
+}
+
+func newCheck(fsys fs.FS) *check {
+	c := &check{
+		fsys: fsys, published: map[[32]byte]*publication{}, bodies: map[string][]*publication{}, broken: map[entry.Chain]bool{},
+		digests: map[entry.Chain][]numbered{}, joins: map[entry.Chain][]join{}, restored: map[entry.Chain]bool{},
+		rosters: map[[32]byte]*joinedRoster{}, refused: map[[32]byte]bool{},
+	}
+	c.report.Rosters, c.report.Labels = []Roster{}, map[string]int{}
+	c.report.Chains, c.report.Faults, c.report.Notes = []Chain{}, []Fault{}, []string{}
+	return c
 }
 
 // publication is a sealed digest in the submitted chain.
@@ -80,12 +103,18 @@ type publication struct {
 type check struct {
 	fsys      fs.FS
 	report    Report
+	card      roster.Card
 	member    string
 	key       *sign.PublicKey
-	roster    roster.Roster
+	roster    roster.Roster // in force
 	joined    bool
+	rosters   map[[32]byte]*joinedRoster // that are right, by digest
+	refused   map[[32]byte]bool          // rosters whose file has been blamed
+	joins     map[entry.Chain][]join     // ascending
 	published map[[32]byte]*publication
+	bodies    map[string][]*publication  // opened ones, by what they seal
 	broken    map[entry.Chain]bool       // chains with a fault
+	restored  map[entry.Chain]bool       // chains with a gap
 	digests   map[entry.Chain][]numbered // of the entries that are right, ascending
 	opened    []openedHead
 }
@@ -130,63 +159,10 @@ func (c *check) membership() {
 		c.report.fault(cardName, err)
 		return
 	}
-	c.member, c.key = card.Member.ID, key
+	c.card, c.member, c.key = card, card.Member.ID, key
 	c.report.Member = c.member
-	c.membersOf(card)
-}
-
-func (c *check) membersOf(card roster.Card) {
-	r, signatures, err := roster.Load(c.fsys, rosterName)
-	if errors.Is(err, fs.ErrNotExist) {
-		return
-	}
-	c.joined = true
-	if err != nil {
-		c.report.fault(rosterName, err)
-		return
-	}
-	if err := r.Verify(signatures); err != nil {
-		var v *roster.VerifyError
-		if !errors.As(err, &v) {
-			c.report.fault(rosterName, err)
-			return
-		}
-		c.blame(v)
-		return
-	}
-	own, ok := r.Find(c.member)
-	switch {
-	case !ok:
-		c.report.fault(rosterName, "has no entry for "+c.member+", whose folder this is")
-		return
-	case !slices.Equal(own.Sign, card.Member.Sign) || !slices.Equal(own.Transport, card.Member.Transport):
-		c.report.fault(rosterName, "the entry for "+c.member+" names other keys than the card")
-		return
-	}
-	c.roster = r
-	d := r.Digest()
-	f := &Federation{Name: r.Name, Version: r.Version, Digest: fmt.Sprintf("%x", d[:]), Words: r.Words()}
-	for _, m := range r.Members {
-		f.Members = append(f.Members, m.ID)
-	}
-	c.report.Federation = f
-}
-
-// blame names the file of each signature that keeps the roster from being accepted.
-func (c *check) blame(v *roster.VerifyError) {
-	for _, p := range []struct {
-		ids     []string
-		problem string
-	}{
-		{v.Missing, "is missing"},
-		{v.Wrong, "the signature is wrong"},
-		{v.Other, "the signature is for another roster"},
-		{v.Foreign, "is by somebody who is not a member"},
-	} {
-		for _, id := range p.ids {
-			c.report.fault(roster.SignatureName(rosterName, id), p.problem)
-		}
-	}
+	c.rosterInForce()
+	c.archive()
 }
 
 // strangers notes what lies in the folder and was not looked at, so that nobody takes it
@@ -198,7 +174,7 @@ func (c *check) strangers() {
 	}
 	known := []string{
 		cardName, rosterName, headName, entry.Local.LogName(), entry.Submitted.LogName(),
-		entry.OpeningsFolder, entry.ReceiptsFolder,
+		entry.OpeningsFolder, entry.ReceiptsFolder, rostersName,
 	}
 	var names []string
 	for _, e := range entries {

@@ -41,6 +41,7 @@ func (c *check) walk(chain entry.Chain, use func(entry.Frame, entry.Entry)) {
 		out.Last = moment(e.Time)
 		out.Entries++
 		c.digests[chain] = append(c.digests[chain], numbered{e.Sequence, frame.Signed.Digest()})
+		c.noteJoin(chain, frame, e)
 		use(frame, e)
 	}
 	head := checker.Head()
@@ -48,6 +49,7 @@ func (c *check) walk(chain entry.Chain, use func(entry.Frame, entry.Entry)) {
 		out.Head = fmt.Sprintf("%x", head.Digest[:])
 	}
 	out.Gaps = gapsOf(checker.Gaps())
+	c.restored[chain] = len(out.Gaps) > 0
 	c.report.Chains = append(c.report.Chains, out)
 	c.summary(chain, out, head)
 }

@@ -67,19 +67,20 @@ func joined(t testing.TB) *folder {
 	f.join()
 	f.add(entry.Local, entry.Decision, nil)
 	f.sealHead()
-	f.seal("entente/test/1", []byte("an agreement"))
+	f.seal(agreementLabel, []byte("an agreement"))
 	f.files["receipts/1.cbor"] = &fstest.MapFile{Data: []byte("a receipt")}
-	f.seal("entente/test/2", []byte("sealed: a receipt"))
+	f.seal(certificateLabel, []byte("sealed: a receipt"))
 	f.sealHead()
 	return f
 }
 
 // receipts accepts what joined holds.
-func receipts(file []byte, _ roster.Roster, own string) ([]byte, error) {
-	if own != "AU" || string(file) != "a receipt" {
-		return nil, sign.ErrSignature
+func (f *folder) receipts(file []byte, rosters Rosters, own string) (Receipt, error) {
+	x := Receipt{Roster: f.roster.Digest(), Agreement: []byte("an agreement"), Sealed: append([]byte("sealed: "), file...)}
+	if r, ok := rosters(x.Roster); !ok || r.Name != f.roster.Name || own != "AU" || string(file) != "a receipt" {
+		return Receipt{}, sign.ErrSignature
 	}
-	return append([]byte("sealed: "), file...), nil
+	return x, nil
 }
 
 func (f *folder) json(name string, v interface{ JSON() ([]byte, error) }) {
@@ -93,21 +94,53 @@ func (f *folder) json(name string, v interface{ JSON() ([]byte, error) }) {
 
 func (f *folder) join() {
 	f.t.Helper()
-	var err error
-	if f.roster, err = roster.New("bali", []roster.Card{card(f.t, "AU", 1), card(f.t, "ID", 2)}); err != nil {
+	f.bind(f.draw("bali", 1, "AU", "ID"))
+}
+
+// seeds are those of the members' keys.
+var seeds = map[string]byte{"AU": 1, "ID": 2, "TH": 3, "NZ": 4}
+
+func (f *folder) draw(name string, version uint64, ids ...string) roster.Roster {
+	f.t.Helper()
+	var cards []roster.Card
+	for _, id := range ids {
+		cards = append(cards, card(f.t, id, seeds[id]))
+	}
+	r, err := roster.New(name, cards)
+	if err != nil {
 		f.t.Fatal(err)
 	}
-	f.json("federation.json", f.roster)
-	for i, id := range []string{"AU", "ID"} {
-		s, err := f.roster.Sign(id, key(f.t, byte(i+1)))
+	r.Version = version
+	return r
+}
+
+// lay writes a roster with all its signatures.
+func (f *folder) lay(file string, r roster.Roster) {
+	f.t.Helper()
+	f.json(file, r)
+	for _, m := range r.Members {
+		s, err := r.Sign(m.ID, key(f.t, seeds[m.ID]))
 		if err != nil {
 			f.t.Fatal(err)
 		}
-		f.json("federation.json."+id+".sig", s)
+		f.json(roster.SignatureName(file, m.ID), s)
 	}
-	d := f.roster.Digest()
+}
+
+// bind joins a roster as a node does.
+func (f *folder) bind(r roster.Roster) {
+	f.t.Helper()
+	f.roster = r
+	f.lay(keptName(r.Digest()), r)
+	f.lay("federation.json", r)
+	f.enter(r.Version, r.Digest())
+}
+
+// enter appends to both chains that a roster was joined.
+func (f *folder) enter(version uint64, d [32]byte) {
+	f.t.Helper()
 	for _, c := range []entry.Chain{entry.Local, entry.Submitted} {
-		f.add(c, entry.RosterJoined, f.body(entry.RosterState{Version: 1, Digest: d[:]}))
+		f.add(c, entry.RosterJoined, f.body(entry.RosterState{Version: version, Digest: d[:]}))
 	}
 }
 
@@ -200,7 +233,7 @@ func (f *folder) copy() fstest.MapFS {
 
 func (f *folder) check(files fstest.MapFS) Report {
 	f.t.Helper()
-	r, err := Check(files, receipts)
+	r, err := Check(files, f.receipts)
 	if err != nil {
 		f.t.Fatal(err)
 	}

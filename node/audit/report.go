@@ -3,6 +3,8 @@ package audit
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -13,18 +15,26 @@ import (
 // Report is what a check found. OK is true only if there is no fault; notes never change
 // it. Its JSON form is stable.
 type Report struct {
-	OK         bool        `json:"ok"`
-	Member     string      `json:"member"`
-	Federation *Federation `json:"federation,omitempty"` // absent before a roster was joined
-	Chains     []Chain     `json:"chains"`
-	LocalHeads Counts      `json:"local_heads"`    // heads of the local chain in the submitted one
-	Sealed     Counts      `json:"sealed_digests"` // other sealed digests in the submitted chain
-	Receipts   int         `json:"receipts"`       // receipts that are right
-	Faults     []Fault     `json:"faults"`
-	Notes      []string    `json:"notes"` // what an auditor should know or ask about
+	OK         bool           `json:"ok"`
+	Member     string         `json:"member"`
+	Federation *Federation    `json:"federation,omitempty"` // the roster in force; absent before one was joined
+	Rosters    []Roster       `json:"rosters"`              // all that are right, by version
+	Chains     []Chain        `json:"chains"`
+	LocalHeads Counts         `json:"local_heads"`    // heads of the local chain in the submitted one
+	Sealed     Counts         `json:"sealed_digests"` // other sealed digests in the submitted chain
+	Labels     map[string]int `json:"labels"`         // opened ones of these by what they seal
+	Receipts   int            `json:"receipts"`       // receipts that are right
+	Faults     []Fault        `json:"faults"`
+	Notes      []string       `json:"notes"` // what an auditor should know or ask about
 }
 
-// Federation is the roster that was checked.
+// Roster is one that was joined, with the number of receipts that are right under it.
+type Roster struct {
+	Federation
+	Receipts int `json:"receipts"`
+}
+
+// Federation is a roster that was checked.
 type Federation struct {
 	Name    string   `json:"name"`
 	Version uint64   `json:"version"`
@@ -113,6 +123,9 @@ func (r Report) Write(w io.Writer) error {
 	} else {
 		p.line("federation  none joined, or not readable")
 	}
+	for _, x := range r.Rosters {
+		p.line("  roster    version %d of %s, %d members, %d receipts", x.Version, x.Name, len(x.Members), x.Receipts)
+	}
 	for _, c := range r.Chains {
 		if c.Entries == 0 {
 			p.line("%-11s no entry that is right", c.Name)
@@ -122,6 +135,13 @@ func (r Report) Write(w io.Writer) error {
 	}
 	p.line("heads       %d sealed, %d opened and right", r.LocalHeads.Published, r.LocalHeads.Opened)
 	p.line("digests     %d sealed, %d opened and right", r.Sealed.Published, r.Sealed.Opened)
+	for _, label := range slices.Sorted(maps.Keys(r.Labels)) {
+		use := ""
+		if !knownLabel(label) {
+			use = ", whose use this program does not know"
+		}
+		p.line("  label     %s: %d%s", label, r.Labels[label], use)
+	}
 	p.line("receipts    %d right", r.Receipts)
 	for _, n := range r.Notes {
 		p.line("note        %s", n)

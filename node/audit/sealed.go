@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"bytes"
 	"errors"
 	"io/fs"
 	"path"
@@ -52,8 +51,7 @@ func (c *check) openings() {
 		case p.opening != nil:
 			c.report.fault(name, "opens what another file opens already")
 		default:
-			p.opening = &o
-			c.report.Sealed.Opened++
+			c.openedAs(name, p, o)
 		}
 	}
 	if n := c.report.Sealed.Published - c.report.Sealed.Opened; n > 0 {
@@ -61,44 +59,15 @@ func (c *check) openings() {
 	}
 }
 
-// receipts checks every receipt and that the node sealed it into its submitted chain.
-func (c *check) receipts(verify ReceiptCheck) {
-	names := c.files(entry.ReceiptsFolder)
-	if len(names) > 0 && verify == nil {
-		c.report.fault(entry.ReceiptsFolder, "holds receipts, which this program cannot check")
+// openedAs keeps an opening under its label. The label is sealed with the body, so what was
+// sealed for one use cannot pass for another.
+func (c *check) openedAs(name string, p *publication, o entry.Opening) {
+	p.opening = &o
+	if o.Label == entry.HeadLabel {
+		c.report.fault(name, "has the label of a sealed head, which this kind of entry does not seal")
 		return
 	}
-	if len(names) > 0 && c.report.Federation == nil {
-		c.report.fault(entry.ReceiptsFolder, "holds receipts, but there is no roster under which to check them")
-		return
-	}
-	for _, name := range names {
-		b, err := roster.ReadLimited(c.fsys, name, maxReceipt)
-		if err != nil {
-			c.report.fault(name, err)
-			continue
-		}
-		body, err := verify(b, c.roster, c.member)
-		if err != nil {
-			c.report.fault(name, err)
-			continue
-		}
-		if body != nil && !c.sealed(body) {
-			if !c.broken[entry.Submitted] {
-				c.report.fault(name, "the submitted chain has no opened digest for this receipt")
-			}
-			continue
-		}
-		c.report.Receipts++
-	}
-}
-
-// sealed reports whether an opened digest of the submitted chain holds this body.
-func (c *check) sealed(body []byte) bool {
-	for _, p := range c.published {
-		if p.kind == entry.SealedDigest && p.opening != nil && bytes.Equal(p.opening.Body, body) {
-			return true
-		}
-	}
-	return false
+	c.report.Sealed.Opened++
+	c.report.Labels[o.Label]++
+	c.bodies[string(o.Body)] = append(c.bodies[string(o.Body)], p)
 }

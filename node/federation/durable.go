@@ -40,6 +40,23 @@ func replaceFile(root *os.Root, name string, data []byte) error {
 	return syncFolder(root, path.Dir(name))
 }
 
+// makeFolder makes a folder with those above it, durably.
+func makeFolder(root *os.Root, name string) error {
+	if info, err := root.Stat(name); err == nil && info.IsDir() {
+		return nil
+	}
+	if err := root.MkdirAll(name, folderMode); err != nil {
+		return err
+	}
+	for dir := name; dir != "."; {
+		dir = path.Dir(dir)
+		if err := syncFolder(root, dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // syncFolder makes names durable. Windows has no such call and needs none.
 func syncFolder(root *os.Root, name string) error {
 	if runtime.GOOS == "windows" {

@@ -4,13 +4,19 @@
 //	DIR/member.json                  own card, to be handed to whoever draws up the roster
 //	DIR/federation.json              the roster that was joined
 //	DIR/federation.json.<ID>.sig     every member's signature over it
+//	DIR/rosters/<digest>.json        every roster that was ever joined, named by its digest in
+//	DIR/rosters/<digest>.json.….sig  hex, with its signatures; never removed
 //	DIR/audit/…                      the same files again, for the auditor
+//
+// Old rosters stay because receipts do: each was signed under the roster of its day.
 //
 // A roster is joined, and later loaded, only if every member's signature verifies, none
 // is there that should not be, and the own entry names the keys that this node holds: a
 // node never speaks under a roster in which somebody else stands in its place. Joining is
 // atomic across all files: they are written to a folder of their own first, and a join
-// that was interrupted after that is finished by the next load.
+// that was interrupted after that is finished by the next load. A node's own chains tell
+// which roster it joined last; Check and Join refuse to fall behind them, because a
+// backup or a copy by hand can bring an old roster back.
 //
 // It does not judge whether a name belongs to a key; people do, by comparing the words of
 // the roster's digest (SPEC "Membership and keys").
@@ -36,6 +42,9 @@ const (
 	CardName    = "member.json"
 	RosterName  = "federation.json"
 	AuditFolder = "audit" // where copies for the auditor go
+	// RostersFolder keeps every roster that was joined. A backup that leaves it out
+	// loses what earlier receipts are checked under.
+	RostersFolder = "rosters"
 )
 
 // ErrNotJoined says that the node has no roster yet.
@@ -164,7 +173,8 @@ func checkKeys(own roster.Member, id string, keys Keys) error {
 }
 
 // Load returns the federation that the node in dir has joined, or ErrNotJoined. It
-// verifies everything again: files may have been changed since.
+// verifies everything again: files may have been changed since. Copies that the auditor's
+// folder lacks are put there.
 func Load(dir string, id string, keys Keys) (*Federation, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -172,6 +182,9 @@ func Load(dir string, id string, keys Keys) (*Federation, error) {
 	}
 	defer root.Close()
 	if err := finishJoin(root); err != nil {
+		return nil, fmt.Errorf("load federation: %w", err)
+	}
+	if err := keepFor(root, CardName, auditName(CardName)); err != nil {
 		return nil, fmt.Errorf("load federation: %w", err)
 	}
 	if _, err := root.Stat(RosterName); errors.Is(err, fs.ErrNotExist) {
@@ -182,6 +195,9 @@ func Load(dir string, id string, keys Keys) (*Federation, error) {
 		return nil, fmt.Errorf("load federation: %w", err)
 	}
 	f, err := newFederation(r, signatures, id, keys)
+	if err == nil {
+		err = keep(root, f.digest)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("load federation: %w", err)
 	}

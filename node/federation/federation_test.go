@@ -18,7 +18,7 @@ func TestCreateSignJoinLoad(t *testing.T) {
 		t.Errorf("before joining: %v", err)
 	}
 	file := draw(t, "bali", th, au, id)
-	joined, err := Join(au.dir, file, au.keys)
+	joined, err := Join(au.dir, file, au.keys, Last{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,14 +45,14 @@ func TestCreateSignJoinLoad(t *testing.T) {
 			t.Errorf("%s is a partner", id)
 		}
 	}
-	want := []string{"audit", "federation.json", "federation.json.AU.sig", "federation.json.ID.sig", "federation.json.TH.sig", "member.json"}
+	want := []string{"audit", "federation.json", "federation.json.AU.sig", "federation.json.ID.sig", "federation.json.TH.sig", "member.json", "rosters"}
 	if got := names(t, au.dir); !slices.Equal(got, want) {
 		t.Errorf("directory holds %v", got)
 	}
 	if got := names(t, filepath.Join(au.dir, AuditFolder)); !slices.Equal(got, want[1:]) {
 		t.Errorf("audit folder holds %v", got)
 	}
-	if _, err := Join(au.dir, file, au.keys); err != nil {
+	if _, err := Join(au.dir, file, au.keys, Last{}); err != nil {
 		t.Errorf("joining again: %v", err)
 	}
 }
@@ -65,7 +65,7 @@ func TestPeersConvert(t *testing.T) {
 		Addresses []string
 	}
 	au, id := newNode(t, "AU", 1), newNode(t, "ID", 2)
-	f, err := Join(au.dir, draw(t, "bali", au, id), au.keys)
+	f, err := Join(au.dir, draw(t, "bali", au, id), au.keys, Last{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +109,7 @@ func TestJoinRefusesSignatures(t *testing.T) {
 		file := draw(t, "bali", au, id)
 		c.change(file)
 		var got *roster.VerifyError
-		if _, err := Join(au.dir, file, au.keys); !errors.As(err, &got) || got.Error() != c.want.Error() {
+		if _, err := Join(au.dir, file, au.keys, Last{}); !errors.As(err, &got) || got.Error() != c.want.Error() {
 			t.Errorf("%s: %v", name, err)
 		}
 		if _, err := Load(au.dir, "AU", au.keys); !errors.Is(err, ErrNotJoined) {
@@ -125,7 +125,7 @@ func TestOwnEntryMustBeOwn(t *testing.T) {
 	if _, _, err := Sign(au.dir, without, au.key); !errors.As(err, &own) || !own.Absent {
 		t.Errorf("signing a roster without the own entry: %v", err)
 	}
-	if _, err := Join(au.dir, without, au.keys); !errors.As(err, &own) || !own.Absent || own.Member != "AU" {
+	if _, err := Join(au.dir, without, au.keys, Last{}); !errors.As(err, &own) || !own.Absent || own.Member != "AU" {
 		t.Errorf("joining a roster without the own entry: %v", err)
 	}
 	impostor := newNode(t, "AU", 9)
@@ -133,16 +133,16 @@ func TestOwnEntryMustBeOwn(t *testing.T) {
 	if _, _, err := Sign(au.dir, stolen, au.key); !errors.As(err, &own) || !slices.Contains(own.Fields, "signing key") {
 		t.Errorf("signing a roster with another's key for the own entry: %v", err)
 	}
-	if _, err := Join(au.dir, stolen, au.keys); !errors.As(err, &own) || !slices.Contains(own.Fields, "transport key") {
+	if _, err := Join(au.dir, stolen, au.keys, Last{}); !errors.As(err, &own) || !slices.Contains(own.Fields, "transport key") {
 		t.Errorf("joining it: %v", err)
 	}
 	file := draw(t, "bali", au, id)
 	au.writeCard(t, "Another name")
-	if _, err := Join(au.dir, file, au.keys); !errors.As(err, &own) || !slices.Equal(own.Fields, []string{"name"}) {
+	if _, err := Join(au.dir, file, au.keys, Last{}); !errors.As(err, &own) || !slices.Equal(own.Fields, []string{"name"}) {
 		t.Errorf("joining with another name in the card: %v", err)
 	}
 	au.writeCard(t, "Member AU")
-	if _, err := Join(au.dir, file, au.keys); err != nil {
+	if _, err := Join(au.dir, file, au.keys, Last{}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Load(au.dir, "AU", impostor.keys); !errors.As(err, &own) || len(own.Fields) != 2 {
@@ -155,7 +155,7 @@ func TestOwnEntryMustBeOwn(t *testing.T) {
 
 func TestLoadVerifiesAgain(t *testing.T) {
 	au, id := newNode(t, "AU", 1), newNode(t, "ID", 2)
-	if _, err := Join(au.dir, draw(t, "bali", au, id), au.keys); err != nil {
+	if _, err := Join(au.dir, draw(t, "bali", au, id), au.keys, Last{}); err != nil {
 		t.Fatal(err)
 	}
 	file := filepath.Join(au.dir, RosterName)
@@ -173,14 +173,14 @@ func TestLoadVerifiesAgain(t *testing.T) {
 
 func TestAnotherFederationIsRefused(t *testing.T) {
 	au, id, th := newNode(t, "AU", 1), newNode(t, "ID", 2), newNode(t, "TH", 3)
-	if _, err := Join(au.dir, draw(t, "bali", au, id), au.keys); err != nil {
+	if _, err := Join(au.dir, draw(t, "bali", au, id), au.keys, Last{}); err != nil {
 		t.Fatal(err)
 	}
 	for name, file := range map[string]string{
 		"another name":              draw(t, "other", au, id),
 		"same version, one more in": draw(t, "bali", au, id, th),
 	} {
-		if _, err := Join(au.dir, file, au.keys); err == nil || !strings.Contains(err.Error(), "already") {
+		if _, err := Join(au.dir, file, au.keys, Last{}); err == nil || !strings.Contains(err.Error(), "already") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

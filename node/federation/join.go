@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"entente/crypto/sign"
 	"entente/protocol/roster"
@@ -108,8 +109,9 @@ func checkOwnCard(dir string, r roster.Roster) (id string, err error) {
 
 // Join makes the roster in file, with the signatures beside it, the one that binds the
 // node in dir. Joining the same roster again is allowed; a different one must be a later
-// version of the federation that was joined before.
-func Join(dir, file string, keys Keys) (*Federation, error) {
+// version of the federation that was joined before, and later than what the node's own
+// chains name: the files alone may have come back from an old backup.
+func Join(dir, file string, keys Keys, last Last) (*Federation, error) {
 	source := os.DirFS(filepath.Dir(file))
 	r, signatures, err := roster.Load(source, filepath.Base(file))
 	if err != nil {
@@ -130,6 +132,10 @@ func Join(dir, file string, keys Keys) (*Federation, error) {
 	case old.digest == f.digest:
 	case old.roster.Name != r.Name || old.roster.Version >= r.Version:
 		return nil, fmt.Errorf("join federation: this node is bound by version %d of %q already", old.roster.Version, old.roster.Name)
+	}
+	if last.Digest != f.digest && last.Version >= r.Version {
+		return nil, fmt.Errorf("join federation: this node's log says that it joined version %d already (%s); join that roster or a later one",
+			last.Version, roster.Words(last.Digest))
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -178,22 +184,20 @@ func collect(root *os.Root, r roster.Roster, signatures []roster.Signature) erro
 // finishJoin moves a complete collection into place, if there is one. Every step can be
 // repeated, so that a crash anywhere in it does no harm.
 func finishJoin(root *os.Root) error {
-	entries, err := fs.ReadDir(root.FS(), collected)
+	_, err := root.Stat(collected)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("finish join: %w", err)
 	}
-	if err := root.MkdirAll(AuditFolder, folderMode); err != nil {
+	from := path.Join(collected, RosterName)
+	digest, err := digestOf(root, from)
+	if err != nil {
 		return fmt.Errorf("finish join: %w", err)
 	}
-	var names []string
-	for _, e := range entries {
-		names = append(names, e.Name())
-	}
-	for _, folder := range []string{".", AuditFolder} {
-		if err := place(root, folder, names); err != nil {
+	for _, to := range []string{keptName(digest), auditName(keptName(digest)), RosterName, auditName(RosterName)} {
+		if err := place(root, from, to); err != nil {
 			return fmt.Errorf("finish join: %w", err)
 		}
 	}
@@ -210,27 +214,26 @@ func finishJoin(root *os.Root) error {
 	return syncFolder(root, ".")
 }
 
-// place copies the collection into a folder and removes signatures of an older roster.
-func place(root *os.Root, folder string, names []string) error {
-	old, err := roster.SignatureFiles(root.FS(), path.Join(folder, RosterName))
+// place copies a roster file with its signatures over another one, and removes
+// signatures that belonged to what lay there.
+func place(root *os.Root, from, to string) error {
+	if err := makeFolder(root, path.Dir(to)); err != nil {
+		return err
+	}
+	fresh, err := roster.SignatureFiles(root.FS(), from)
+	if err != nil {
+		return err
+	}
+	old, err := roster.SignatureFiles(root.FS(), to)
 	if err != nil {
 		return err
 	}
 	for _, name := range old {
-		if !slices.Contains(names, path.Base(name)) {
+		if !slices.Contains(fresh, from+strings.TrimPrefix(name, to)) {
 			if err := root.Remove(name); err != nil {
 				return err
 			}
 		}
 	}
-	for _, name := range names {
-		b, err := root.ReadFile(path.Join(collected, name))
-		if err != nil {
-			return err
-		}
-		if err := replaceFile(root, path.Join(folder, name), b); err != nil {
-			return err
-		}
-	}
-	return nil
+	return copySet(root, from, to)
 }

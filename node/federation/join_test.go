@@ -59,7 +59,7 @@ func TestInterruptedJoinIsFinished(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := []string{"audit", "federation.json", "federation.json.AU.sig", "federation.json.ID.sig", "member.json"}
+			want := []string{"audit", "federation.json", "federation.json.AU.sig", "federation.json.ID.sig", "member.json", "rosters"}
 			if got := names(t, au.dir); !slices.Equal(got, want) || f.Own().ID != "AU" {
 				t.Errorf("directory holds %v", got)
 			}

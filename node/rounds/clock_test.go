@@ -97,7 +97,7 @@ func TestManyRoundsAtOnce(t *testing.T) {
 }
 
 // TestNobodyAnswers: a link that is dead without anybody noticing, a partner that is away
-// for hours, and one that never comes back.
+// for an hour, and one that never comes back.
 func TestNobodyAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		x := newPair(t)
@@ -107,12 +107,14 @@ func TestNobodyAnswers(t *testing.T) {
 		dir := x.id.dir
 		x.net.heal()
 		x.halt(x.id)
-		time.Sleep(5 * time.Hour)
+		time.Sleep(time.Hour)
 		x.id = x.start("ID", dir)
 		x.complete("which")
 		x.halt(x.id)
-		x.round = x.propose(x.au, request("ID"))
-		time.Sleep(25 * time.Hour)
+		r := request("ID")
+		r.Expires = time.Hour
+		x.round = x.propose(x.au, r)
+		time.Sleep(61 * time.Minute)
 		if v := x.wait(x.au, x.round); v.State != "expired" {
 			t.Errorf("a round that nobody answered is %s", v.State)
 		}
@@ -132,7 +134,7 @@ func TestFullDisk(t *testing.T) {
 				x := newPair(t)
 				s := map[string]*side{"AU": x.au, "ID": x.id}[who]
 				k := 1
-				for ; x.full(s, k); k++ {
+				for ; x.full(s, k); k += pace() {
 				}
 				if k < 5 {
 					t.Errorf("only %d steps", k-1)
@@ -208,5 +210,34 @@ func TestShieldedRecordsStayOut(t *testing.T) {
 			t.Errorf("a list of victims is proposed: %v", err)
 		}
 		w.halt(au, id)
+	})
+}
+
+// TestTheLastWordNeverComes: a partner that is gone once it has signed the receipt takes
+// nothing from a proposer that has signed it too.
+func TestTheLastWordNeverComes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := newPair(t)
+		x.net.arm(21) // the countersignature
+		r := request("ID")
+		r.Expires = time.Hour
+		x.round = x.propose(x.au, r)
+		x.until()
+		if v, err := x.au.Show(t.Context(), x.round); err != nil || v.State != "countersigned" {
+			t.Fatalf("the round is %s: %v", v.State, err)
+		}
+		dir := x.au.dir
+		x.halt(x.au, x.id)
+		x.net.heal()
+		time.Sleep(8 * 24 * time.Hour)
+		x.au = x.start("AU", dir)
+		if v := x.wait(x.au, x.round); v.State != "done" || !slices.Equal(x.values(x.au, x.round), shared()) {
+			t.Errorf("the round is %s: %s", v.State, v.Note)
+		}
+		x.leftovers(x.au)
+		x.halt(x.au)
+		if n := len(x.audited(dir)); n != 1 {
+			t.Errorf("%d receipts", n)
+		}
 	})
 }

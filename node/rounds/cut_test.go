@@ -16,7 +16,7 @@ import (
 func everyFrame(t *testing.T, r rounds.Request, least int, f func(x *pair)) {
 	synctest.Test(t, func(t *testing.T) {
 		x := newPair(t)
-		for k := 1; ; k++ {
+		for k := 1; ; k += pace() {
 			x.name = fmt.Sprintf("frame %d", k)
 			x.net.arm(k)
 			x.round = x.propose(x.au, r)

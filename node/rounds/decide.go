@@ -9,16 +9,36 @@ import (
 
 	"entente/node/store"
 	"entente/policy"
+	"entente/protocol/exact"
 	"entente/protocol/indicator"
 	"entente/protocol/round"
 	"entente/protocol/terms"
 	"entente/protocol/wire"
 )
 
+// refusalAfter is when a refusal is told, counted from the offer: long enough that a
+// list of half a million items has been looked through by then, so that the time does
+// not tell whether rules refused at once or a look into the list was needed.
+const refusalAfter = 2 * time.Second
+
 // decide asks the own rules about a fresh offer and returns what to tell the proposer;
 // it writes nothing itself, lest a partner who does not read holds up every decision.
-// A refusal has one neutral number; its grounds stay here.
+// A refusal has one neutral number and comes at one time; its grounds stay here.
 func (t *talk) decide(ctx context.Context) (*round.Message, error) {
+	told := time.NewTimer(refusalAfter)
+	defer told.Stop()
+	m, err := t.decision(ctx)
+	var over *round.OverError
+	if errors.As(err, &over) {
+		select {
+		case <-told.C:
+		case <-ctx.Done():
+		}
+	}
+	return m, err
+}
+
+func (t *talk) decision(ctx context.Context) (*round.Message, error) {
 	t.s.deciding.Lock()
 	defer t.s.deciding.Unlock()
 	a, err := t.s.askOf(t.file)
@@ -30,19 +50,34 @@ func (t *talk) decide(ctx context.Context) (*round.Message, error) {
 		return nil, err
 	}
 	t.file.Grounds = sentences(grant)
+	if len(t.file.Grounds) == 0 {
+		t.file.Grounds = []string{"no rule was asked: there is no own list of this kind"}
+	}
 	merged := terms.Merge(grant.Terms, t.machine.Offer().Granted)
-	switch {
-	case len(lists) == 0 || !merged.Open():
+	if len(lists) == 0 || !merged.Open() {
 		return nil, t.refuse(ctx, grant)
-	case grant.Approval:
-		hold := t.machine.Hold()
-		return &hold, t.save(ctx, t.s.decided(t.file, grant))
+	}
+	if grant.Approval {
+		return t.hold(ctx, a, lists, merged, grant)
 	}
 	answer, err := t.s.answer(ctx, t.file, a, lists, merged, grant)
 	if err == nil && answer == nil {
 		err = t.refuse(ctx, grant)
 	}
 	return answer, err
+}
+
+// hold leaves the decision to a person, unless nothing could come of it.
+func (t *talk) hold(ctx context.Context, a ask, lists []store.List, merged terms.Terms, g policy.Grant) (*round.Message, error) {
+	plan, err := t.s.o.Store.PlanSnapshot(ctx, spec(lists, a))
+	if err != nil {
+		return nil, err
+	}
+	if class := wire.SizeClass(int(plan.Items)); plan.Items == 0 || class > exact.MaxItems || !merged.Admits(int64(class)) {
+		return nil, t.refuse(ctx, g)
+	}
+	hold := t.machine.Hold()
+	return &hold, t.save(ctx, t.s.decided(t.file, g))
 }
 
 // refuse ends the round and gives the neutral answer.
@@ -68,14 +103,32 @@ func (s *Service) askOf(f *file) (ask, error) {
 	if err != nil {
 		return ask{}, err
 	}
+	return ask{
+		partner: partner, kind: indicator.Kind(o.Kind), purpose: o.Purpose,
+		us: o.Granted.Responder, them: o.Granted.Proposer, offered: o.Granted, theirs: int64(o.Class),
+	}, nil
+}
+
+// fits checks what depends on programs alone, before any rule is asked: an error here
+// must not tell that the rules would have allowed the round.
+func fits(o round.Offer) error {
 	kind, err := indicator.ParseKind(o.Kind)
 	if err != nil {
-		return ask{}, &wire.ProtocolError{Code: wire.UnsupportedVersion, Err: fmt.Errorf("the partner asks for an unknown kind: %w", err)}
+		return &wire.ProtocolError{Code: wire.UnsupportedVersion, Err: fmt.Errorf("the partner asks for an unknown kind: %w", err)}
 	}
-	return ask{
-		partner: partner, kind: kind, purpose: o.Purpose,
-		us: o.Granted.Responder, them: o.Granted.Proposer, theirs: int64(o.Class),
-	}, nil
+	if !round.Neighbours(o.Normaliser, kind.Version()) {
+		return &wire.ProtocolError{Code: wire.UnsupportedVersion, Err: errors.New("the canonical forms of the two sides are more than one version apart")}
+	}
+	for _, name := range []string{Suite, round.CountSuite} {
+		if name == Suite && max(o.Granted.Proposer, o.Granted.Responder) < terms.IDs {
+			continue
+		}
+		i := slices.IndexFunc(o.Suites, func(k round.SuiteKey) bool { return k.Name == name })
+		if i < 0 {
+			return &wire.ProtocolError{Code: wire.UnsupportedVersion, Err: fmt.Errorf("the offer lacks suite %s", name)}
+		}
+	}
+	return nil
 }
 
 // answer freezes the own lists, signs the answer and stores both. It returns nil
@@ -94,7 +147,7 @@ func (s *Service) answer(ctx context.Context, f *file, a ask, lists []store.List
 
 // sign signs the answer over a frozen list and stores it with what it costs.
 func (s *Service) sign(ctx context.Context, f *file, a ask, lists []store.List, merged terms.Terms, g policy.Grant, own contribution) (*round.Message, error) {
-	if !merged.Admits(int64(own.class)) || !merged.Admits(a.theirs) {
+	if !merged.Admits(int64(own.class)) || !merged.Admits(a.theirs) || round.LargestClass(merged, uint32(max(int64(own.class), a.theirs))) > exact.MaxItems {
 		return nil, nil
 	}
 	rules := s.o.Rules().Digest()

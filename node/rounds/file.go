@@ -189,9 +189,21 @@ func (f *file) secrets() (secrets, error) {
 	return x, nil
 }
 
-// ending removes what a round that is over must not keep: its secrets, its partial
-// results and its copy of the list. Hits point to records, not into that copy.
+// ending removes what a round that is over must not keep: its secrets at once, and
+// the rest unless a finished run has left a result that is to be looked up.
 func (s *Service) ending(f *file) func(*store.Tx) error {
+	drop := s.dropping(f)
+	return func(tx *store.Tx) error {
+		if f.machine.Finished() > 0 {
+			return tx.DropSecret(f.ID)
+		}
+		return drop(tx)
+	}
+}
+
+// dropping removes a round's secrets, its partial results and its copy of the list.
+// Hits point to records, not into that copy.
+func (s *Service) dropping(f *file) func(*store.Tx) error {
 	return func(tx *store.Tx) error {
 		if err := tx.DropSecret(f.ID); err != nil {
 			return err

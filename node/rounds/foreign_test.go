@@ -12,6 +12,7 @@ import (
 	"entente/node/keys"
 	"entente/node/rounds"
 	"entente/node/store"
+	"entente/protocol/exact"
 	"entente/protocol/round"
 	"entente/protocol/terms"
 	"entente/protocol/wire"
@@ -78,6 +79,15 @@ func (p *puppet) refused(what string, m round.Message, want wire.Code) {
 
 // offer is a good offer, before a test changes it.
 func (p *puppet) offer() round.Offer {
+	p.t.Helper()
+	var keys []round.SuiteKey
+	for _, name := range []string{rounds.Suite, round.CountSuite} {
+		suite, err := exact.Lookup(name)
+		must(p.t, err)
+		_, public, err := suite.NewSecret()
+		must(p.t, err)
+		keys = append(keys, round.SuiteKey{Name: name, Public: public})
+	}
 	id := round.NewID()
 	now := time.Now().UnixMilli()
 	return round.Offer{
@@ -85,7 +95,7 @@ func (p *puppet) offer() round.Offer {
 		Created: now, Expires: now + time.Hour.Milliseconds(), Kind: "phone", Normaliser: 1,
 		Purpose: "trafficking", Basis: "AU-TIP", Asked: terms.Widest(terms.IDs, terms.IDs), Granted: terms.Widest(terms.IDs, terms.IDs),
 		Rules: make([]byte, 32), Class: 64, Commitment: make([]byte, 32),
-		Suites: []round.SuiteKey{{Name: rounds.Suite, Public: make([]byte, 32)}},
+		Suites: keys,
 	}
 }
 
@@ -117,11 +127,14 @@ func TestOffersThatAreNotWhatTheyShouldBe(t *testing.T) {
 			change func(*round.Offer)
 			code   wire.Code
 		}{
-			"past its expiry":   {func(o *round.Offer) { o.Created -= 7_200_000; o.Expires -= 7_200_000 }, wire.Expired},
-			"from the future":   {func(o *round.Offer) { o.Created += 600_000; o.Expires += 600_000 }, wire.Clock},
-			"another roster":    {func(o *round.Offer) { o.Roster = make([]byte, 32) }, wire.OtherRoster},
-			"in another's name": {func(o *round.Offer) { o.From = "TH" }, wire.Altered},
-			"for another":       {func(o *round.Offer) { o.To = "TH" }, wire.Altered},
+			"past its expiry":    {func(o *round.Offer) { o.Created -= 7_200_000; o.Expires -= 7_200_000 }, wire.Expired},
+			"from the future":    {func(o *round.Offer) { o.Created += 600_000; o.Expires += 600_000 }, wire.Clock},
+			"another roster":     {func(o *round.Offer) { o.Roster = make([]byte, 32) }, wire.OtherRoster},
+			"unknown kind":       {func(o *round.Offer) { o.Kind = "shoe" }, wire.UnsupportedVersion},
+			"far canonical form": {func(o *round.Offer) { o.Normaliser = 99 }, wire.UnsupportedVersion},
+			"without count":      {func(o *round.Offer) { o.Suites = o.Suites[:1] }, wire.UnsupportedVersion},
+			"in another's name":  {func(o *round.Offer) { o.From = "TH" }, wire.Altered},
+			"for another":        {func(o *round.Offer) { o.To = "TH" }, wire.Altered},
 		} {
 			o := p.offer()
 			c.change(&o)
@@ -187,7 +200,7 @@ func TestReplayedOffer(t *testing.T) {
 func TestForeignMembersCannotDisturb(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		x := newPair(t, "TH")
-		for k := 1; ; k++ {
+		for k := 1; ; k += pace() {
 			gate := x.net.pause(k)
 			x.round = x.propose(x.au, request("ID"))
 			if !x.until() {

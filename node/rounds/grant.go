@@ -11,6 +11,7 @@ import (
 	"entente/node/store"
 	"entente/policy"
 	"entente/protocol/indicator"
+	"entente/protocol/round"
 	"entente/protocol/terms"
 	"entente/protocol/wire"
 )
@@ -22,8 +23,9 @@ type ask struct {
 	kind     indicator.Kind
 	purpose  string
 	us, them terms.Mode
-	ours     int64 // the own size class; zero while nothing is frozen
-	theirs   int64 // the partner's size class; zero while it is unknown
+	offered  terms.Terms // what the partner's side grants; the widest while it is unknown
+	ours     int64       // the own size class; zero while nothing is frozen
+	theirs   int64       // the partner's size class; zero while it is unknown
 }
 
 // day is the quota's day. It is UTC, so that both sides count by the same days.
@@ -51,7 +53,30 @@ func (s *Service) granted(ctx context.Context, a ask, lists []store.List) (polic
 	if a.ours > 0 {
 		p.OwnItems = a.ours // lists may have changed since
 	}
-	return s.o.Rules().Grant(p), used, nil
+	return s.widened(p, a.offered), used, nil
+}
+
+// widened asks the rules about the sizes that the runs really take: the noise of a
+// count makes both lists longer, and how much follows from the terms.
+func (s *Service) widened(p policy.Proposal, offered terms.Terms) policy.Grant {
+	ours, theirs := p.OwnItems, p.PartnerItems
+	for {
+		g := s.o.Rules().Grant(p)
+		t := terms.Merge(g.Terms, offered)
+		own, partner := max(p.OwnItems, runClass(t, ours)), max(p.PartnerItems, runClass(t, theirs))
+		if own == p.OwnItems && partner == p.PartnerItems {
+			return g // sizes only grow, and have a bound
+		}
+		p.OwnItems, p.PartnerItems = own, partner
+	}
+}
+
+// runClass is the class that a list takes in the largest run; an unknown one stays so.
+func runClass(t terms.Terms, class int64) int64 {
+	if class == 0 {
+		return 0
+	}
+	return int64(round.LargestClass(t, uint32(class)))
 }
 
 // sentences are the grounds of a grant for own eyes.
@@ -138,7 +163,7 @@ func (s *Service) stillGranted(ctx context.Context, f *file) (policy.Grant, erro
 	}
 	q := ask{
 		partner: partner, proposer: true, kind: indicator.Kind(o.Kind), purpose: o.Purpose,
-		us: a.Terms.Proposer, them: a.Terms.Responder, ours: int64(o.Class), theirs: int64(a.Class),
+		us: a.Terms.Proposer, them: a.Terms.Responder, offered: a.Terms, ours: int64(o.Class), theirs: int64(a.Class),
 	}
 	g, _, err := s.granted(ctx, q, lists)
 	return g, err
@@ -147,7 +172,8 @@ func (s *Service) stillGranted(ctx context.Context, f *file) (policy.Grant, erro
 // charge counts a round against the day's quota with its partner.
 func (s *Service) charge(tx *store.Tx, f *file) error {
 	o, a := f.machine.Offer(), f.machine.Answer()
-	return tx.AddQuota(f.Partner, day(time.Now()), policy.Counted(int64(o.Class), int64(a.Class)))
+	counted := policy.Counted(runClass(a.Terms, int64(o.Class)), runClass(a.Terms, int64(a.Class)))
+	return tx.AddQuota(f.Partner, day(time.Now()), counted)
 }
 
 // learns reads who is to learn what, from this side's words.

@@ -60,7 +60,7 @@ func replaced(old, text string) rulesOf {
 // newWorld sets up a member for each id, with the rules that the function gives it.
 func newWorld(t *testing.T, rules rulesOf, ids ...string) *world {
 	t.Helper()
-	time.Sleep(time.Until(time.Date(2030, 1, 1, 9, 0, 0, 0, time.UTC))) // a bubble begins before entries may
+	present()
 	w := &world{t: t, base: t.TempDir(), net: newNetwork(), limit: 8}
 	var cards []string
 	for _, id := range ids {
@@ -198,6 +198,11 @@ func (w *world) open(id, dir string) *side {
 func (w *world) serve(s *side) {
 	s.ctx, s.stop = context.WithCancel(context.WithoutCancel(w.t.Context()))
 	w.net.join(s)
+	w.t.Cleanup(func() { // after a failure
+		s.stop()
+		w.net.heal()
+		s.work.Wait()
+	})
 	s.work.Go(func() {
 		if err := s.Run(s.ctx); err != nil {
 			w.t.Errorf("%s: run: %v", s.id, err)
@@ -337,4 +342,13 @@ func unhex(t *testing.T, s string) []byte {
 // lines are the content of a file with a header.
 func lines(head string, rows []string) *strings.Reader {
 	return strings.NewReader(head + "\n" + strings.Join(rows, "\n") + "\n")
+}
+
+// pace is how many frames or steps a test that breaks a round at each of them goes on
+// at a time. The race detector's run, which is ten times slower, takes fewer.
+func pace() int {
+	if testing.Short() {
+		return 15
+	}
+	return 1
 }

@@ -46,7 +46,7 @@ func TestMalformedAtEachMessage(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				x := newPair(t)
-				for k := 1; x.distorted(name, k, distort); k++ {
+				for k := 1; x.distorted(name, k, distort); k += pace() {
 				}
 				x.halt(x.au, x.id)
 				x.audited(x.au.dir)

@@ -77,8 +77,15 @@ func (n *network) halt() {
 }
 
 func (n *network) kill() {
-	if !n.dead {
-		n.dead = true
+	n.dead = true
+	n.signal()
+}
+
+// signal tells who waits for the network to stop; the caller holds mu.
+func (n *network) signal() {
+	select {
+	case <-n.stopped:
+	default:
 		close(n.stopped)
 	}
 }
@@ -165,7 +172,7 @@ func (s *stream) Write(p []byte) (int, error) {
 			s.net.kill()
 		case s.net.pauseAt:
 			gate, s.net.pauseAt = s.net.gate, 0
-			close(s.net.stopped)
+			s.net.signal()
 		}
 	}
 	dead := s.net.dead

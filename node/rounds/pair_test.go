@@ -6,11 +6,16 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"entente/node/store"
 	"entente/policy"
 	"entente/protocol/round"
 )
+
+// present moves a bubble's clock, which begins before entries may be made, to where
+// they may.
+func present() { time.Sleep(time.Until(time.Date(2030, 1, 1, 9, 0, 0, 0, time.UTC))) }
 
 // pair is two members whose lists share three phones, and the rounds between them.
 type pair struct {

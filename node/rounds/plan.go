@@ -23,8 +23,7 @@ func (s *Service) Plan(ctx context.Context, r Request) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	spec := store.SnapshotSpec{Lists: []int64{p.list.ID}, Kind: p.ask.kind, Partner: p.ask.partner.ID, Now: time.Now()}
-	snapshot, err := s.o.Store.PlanSnapshot(ctx, spec)
+	snapshot, err := s.o.Store.PlanSnapshot(ctx, spec([]store.List{p.list}, p.ask))
 	if err != nil {
 		return Plan{}, err
 	}

@@ -56,7 +56,7 @@ func (s *Service) prepare(ctx context.Context, r Request) (prepared, error) {
 	if p.list.Items == 0 {
 		return p, ErrNothing
 	}
-	p.ask = ask{partner: partner, proposer: true, kind: kind, purpose: r.Purpose, us: us, them: them}
+	p.ask = ask{partner: partner, proposer: true, kind: kind, purpose: r.Purpose, us: us, them: them, offered: terms.Widest(us, them)}
 	p.grant, p.used, err = s.granted(ctx, p.ask, []store.List{p.list})
 	return p, err
 }
@@ -192,11 +192,7 @@ type contribution struct {
 // freeze takes the snapshot that the round will use whatever happens to the lists,
 // draws the round's secrets and commits to the snapshot.
 func (s *Service) freeze(ctx context.Context, lists []store.List, a ask) (contribution, error) {
-	spec := store.SnapshotSpec{Kind: a.kind, Partner: a.partner.ID, Now: time.Now()}
-	for _, l := range lists {
-		spec.Lists = append(spec.Lists, l.ID)
-	}
-	snapshot, err := s.o.Store.TakeSnapshot(ctx, spec)
+	snapshot, err := s.o.Store.TakeSnapshot(ctx, spec(lists, a))
 	if err != nil {
 		return contribution{}, err
 	}
@@ -208,13 +204,25 @@ func (s *Service) freeze(ctx context.Context, lists []store.List, a ask) (contri
 	return c, nil
 }
 
+// errTooLong says that a list does not fit into a round.
+var errTooLong = fmt.Errorf("the list has more than %d items: split it", exact.MaxItems)
+
+// spec says which lists take part in a snapshot, and what stays out.
+func spec(lists []store.List, a ask) store.SnapshotSpec {
+	x := store.SnapshotSpec{Kind: a.kind, Partner: a.partner.ID, Now: time.Now()}
+	for _, l := range lists {
+		x.Lists = append(x.Lists, l.ID)
+	}
+	return x
+}
+
 // complete commits to a snapshot and draws the round's secrets.
 func (s *Service) complete(ctx context.Context, c *contribution) error {
 	switch {
 	case c.items == 0:
 		return ErrNothing
 	case c.class > exact.MaxItems:
-		return fmt.Errorf("the list has %d items, a round takes at most %d: split it", c.items, exact.MaxItems)
+		return errTooLong
 	}
 	root, err := round.Root(set{ctx: ctx, store: s.o.Store, snapshot: c.snapshot}.All())
 	if err != nil {

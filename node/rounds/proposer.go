@@ -20,6 +20,9 @@ func (s *Service) drive(ctx context.Context, id round.ID) {
 		before := s.mark(ctx, id)
 		over, err := s.attempt(ctx, id)
 		if over {
+			s.conclude(ctx, id)
+		}
+		if over {
 			if err != nil && ctx.Err() == nil {
 				s.o.Log.Error("a round stopped", "round", id, "error", err)
 			}
@@ -81,6 +84,9 @@ func (s *Service) attempt(ctx context.Context, id round.ID) (over bool, err erro
 // converse talks to the responder on a stream of its own, and returns what the round
 // has cost since it began.
 func (s *Service) converse(ctx context.Context, f *file) (sum round.Traffic, err error) {
+	if err := s.current(f); err != nil {
+		return round.Traffic{Sent: f.Sent, Received: f.Received}, err
+	}
 	stream, err := s.o.Open(ctx, f.Partner)
 	if err != nil {
 		return round.Traffic{Sent: f.Sent, Received: f.Received}, err
@@ -96,6 +102,20 @@ func (s *Service) converse(ctx context.Context, f *file) (sum round.Traffic, err
 		return sum, err
 	}
 	return sum, t.propose(ctx)
+}
+
+// current ends a round that was offered under a roster that is no longer in force: its
+// receipt would name members as they were. One whose receipt is signed is closed.
+func (s *Service) current(f *file) error {
+	fed := s.o.Federation()
+	if fed == nil || f.machine.Accounted() {
+		return nil
+	}
+	digest := fed.Digest()
+	if string(f.machine.Offer().Roster) == string(digest[:]) {
+		return nil
+	}
+	return &wire.ProtocolError{Code: wire.Expired, Err: errors.New("the roster has changed since the offer; propose the round again")}
 }
 
 // errPending says that a person on the other side has to decide.

@@ -17,6 +17,9 @@ func (s *Service) Serve(ctx context.Context, stream Stream) {
 	t := newTalk(s, stream, nil)
 	err := t.serve(ctx)
 	t.end(err)
+	if t.file != nil {
+		s.conclude(ctx, t.file.id)
+	}
 	if err != nil && ctx.Err() == nil {
 		s.o.Log.Info("a partner's stream ended", "partner", stream.Member(), "error", err)
 	}
@@ -161,7 +164,7 @@ func (t *talk) open(ctx context.Context, id round.ID, m round.Message) error {
 		return errNotYours
 	case err == nil:
 		t.use(f)
-		return nil
+		return t.s.current(f)
 	case !errors.Is(err, ErrUnknownRound):
 		return err
 	case m.Kind != round.KindOffer:
@@ -173,6 +176,9 @@ func (t *talk) open(ctx context.Context, id round.ID, m round.Message) error {
 	}
 	machine, err := round.Receive(m.Body.(round.Signed), parties, time.Now().UnixMilli())
 	if err != nil {
+		return err
+	}
+	if err := fits(machine.Offer()); err != nil {
 		return err
 	}
 	t.use(newFile(id, t.stream.Member(), machine))
@@ -207,6 +213,9 @@ func (t *talk) receipt(ctx context.Context, d round.Done) error {
 
 // cancelled ends the round by the proposer's wish.
 func (t *talk) cancelled(ctx context.Context, c round.Cancel) error {
+	if t.machine.Accounted() { // it has this side's signed receipt, and owes its own
+		return &wire.ProtocolError{Code: wire.Unexpected, Err: errors.New("the round has run and cannot be cancelled")}
+	}
 	t.machine.End(round.Cancelled, wire.Cancelled)
 	if err := t.save(ctx, t.s.ending(t.file)); err != nil {
 		return err
@@ -242,9 +251,9 @@ func (s *Service) settleAnswered(ctx context.Context, t *talk, err error) error 
 	return nil
 }
 
-// ignoreNothing turns "nothing may take part" into a refusal.
+// ignoreNothing turns "nothing may take part", or too much, into a refusal.
 func ignoreNothing(err error) error {
-	if errors.Is(err, ErrNothing) {
+	if errors.Is(err, ErrNothing) || errors.Is(err, errTooLong) {
 		return nil
 	}
 	return err

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"entente/node"
+	"entente/node/audit"
 	"entente/node/store"
 	"entente/protocol/round"
 )
@@ -44,6 +45,9 @@ func restored(t *testing.T, who string, later bool) {
 	dir, file := chosen().dir, filepath.Join(t.TempDir(), "backup.tar")
 	x.editIn(dir, func(n *node.Node) { must(t, n.Backup(t.Context(), file)) })
 	secretsStayOut(x, chosen(), unfinished, file)
+	if !later {
+		x.net.halt()
+	}
 	close(gate)
 	if later {
 		x.complete("which")
@@ -51,9 +55,6 @@ func restored(t *testing.T, who string, later bool) {
 			x.round = x.propose(x.au, request("ID"))
 			x.complete("which")
 		}
-	} else {
-		x.net.halt()
-		synctest.Wait()
 	}
 	x.halt(chosen())
 	x.net.heal()
@@ -95,6 +96,13 @@ func restored(t *testing.T, who string, later bool) {
 	x.halt(x.au, x.id)
 	x.audited(x.au.dir)
 	x.audited(x.id.dir)
+	report, err := audit.Check(os.DirFS(filepath.Join(dir, store.AuditFolder)), audit.Certificate)
+	must(t, err)
+	for _, c := range report.Chains {
+		if len(c.Gaps) != 1 {
+			t.Errorf("the %s chain states %d gaps", c.Name, len(c.Gaps))
+		}
+	}
 }
 
 // hitsOf are positions and values of a round's hits.
@@ -122,6 +130,7 @@ func secretsStayOut(x *pair, s *side, name, file string) {
 	if len(secret) == 0 {
 		x.t.Fatal("the round under way has no secret")
 	}
+	time.Sleep(time.Second) // a restore has to be later than what it restores
 	dir := filepath.Join(x.t.TempDir(), "elsewhere")
 	must(x.t, os.MkdirAll(dir, 0o700))
 	must(x.t, node.Restore(x.t.Context(), dir, file, filepath.Join(s.dir, "keys", "unlock")))

@@ -58,7 +58,7 @@ func (s *Service) Wait(ctx context.Context, id string) (View, error) {
 		if err != nil {
 			return View{}, err
 		}
-		if f.machine.State().Over() {
+		if f.concluded() {
 			return s.view(f), nil
 		}
 		select {
@@ -128,8 +128,10 @@ func (s *Service) Cancel(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
+	defer s.conclude(ctx, f.id) // once the round is free
 	defer free()
-	if f.machine.State().Over() || f.machine.Accounted() {
+	ran := f.machine.Proposer() && f.machine.State() >= round.Matched // only the receipt is missing
+	if f.machine.State().Over() || f.machine.Accounted() || ran {
 		return fmt.Errorf("cancel a round that is %s: %w", f.machine.State(), ErrState)
 	}
 	f.machine.End(round.Cancelled, wire.Cancelled)
@@ -170,6 +172,12 @@ func (s *Service) expire(ctx context.Context) error {
 	}
 	now := time.Now().UnixMilli()
 	for _, f := range all {
+		if f.machine.State().Over() && !f.concluded() {
+			s.conclude(ctx, f.id)
+		}
+		if err := s.forget(ctx, f); err != nil {
+			return err
+		}
 		if !f.machine.Expire(now) {
 			continue
 		}
@@ -184,6 +192,7 @@ func (s *Service) expire(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		s.conclude(ctx, f.id)
 	}
 	return nil
 }
@@ -250,7 +259,7 @@ func outcome(v *View, f *file, least uint32) {
 	if f.machine.State() < round.Matched {
 		return
 	}
-	if v.Learns.Us == terms.IDs && f.machine.Finished() > 0 {
+	if v.Learns.Us == terms.IDs && f.machine.Finished() > 0 && f.concluded() {
 		hits := int(f.Hits)
 		v.Hits = &hits
 	}

@@ -170,9 +170,12 @@ func (s *Service) takeUp(ctx context.Context) error {
 		if f.Restored && !f.machine.State().Over() {
 			f.machine.End(round.Failed, wire.Internal)
 			f.Note = "the node was restored from a backup, which holds no secrets of rounds"
-			if err := s.put(ctx, f, s.ending(f)); err != nil {
+			if err := s.put(ctx, f, s.dropping(f)); err != nil {
 				return err
 			}
+		}
+		if f.machine.State().Over() && !f.concluded() {
+			s.conclude(ctx, f.id)
 		}
 		if f.machine.Proposer() && !f.machine.State().Over() {
 			s.start(f.id)
@@ -206,8 +209,9 @@ func (s *Service) start(id round.ID) bool {
 // claim makes the caller the only one who works on a round: an older stream, left
 // hanging by a dead link, is ended first, a person is waited for. The returned function
 // frees the round. A partner's stream is turned away if another member's is at work on
-// the round, or if the node answers as many as it may; own proposals do not count, lest
-// two nodes that propose to each other turn each other away for ever.
+// the round, or if the node answers as many as it may, or half of that for the same
+// member; own proposals do not count, lest two nodes that propose to each other turn
+// each other away for ever.
 func (s *Service) claim(ctx context.Context, id round.ID, who worker, member string) (context.Context, func(), error) {
 	ctx, cancel := context.WithCancel(ctx)
 	mine := &conversation{who: who, member: member, cancel: cancel, ended: make(chan struct{})}
@@ -245,13 +249,16 @@ func (s *Service) admissible(id round.ID, old, mine *conversation) error {
 	if old != nil && old.who == answering && old.member != mine.member {
 		return errNotYours
 	}
-	others := 0
+	others, same := 0, 0
 	for other, c := range s.talks {
 		if other != id && c.who == answering {
 			others++
+			if c.member == mine.member {
+				same++
+			}
 		}
 	}
-	if others >= s.o.Limit {
+	if others >= s.o.Limit || same >= max(1, s.o.Limit/2) { // one member leaves room for the others
 		return &wire.ProtocolError{Code: wire.Busy, Err: errors.New("too many rounds at once")}
 	}
 	return nil

@@ -141,7 +141,9 @@ func TestAPersonDecides(t *testing.T) {
 func decided(t *testing.T, word string) {
 	x := newPair(t)
 	x.id.rules.Store(parsed(t, replaced(`@approval("none")`, `@approval("one") @min_count("0")`)("ID", []string{"AU"})))
-	x.round = x.propose(x.au, request("ID"))
+	r := request("ID")
+	r.Expires = 2 * time.Hour
+	x.round = x.propose(x.au, r)
 	time.Sleep(time.Hour)
 	v, err := x.au.Show(t.Context(), x.round)
 	must(t, err)
@@ -176,7 +178,7 @@ func decided(t *testing.T, word string) {
 		x.halt(x.au) // it does not ask any more
 		x.au = x.start("AU", x.au.dir)
 		x.net.halt()
-		time.Sleep(22*time.Hour + 59*time.Minute + 50*time.Second)
+		time.Sleep(59*time.Minute + 50*time.Second)
 		synctest.Wait()
 		time.Sleep(15 * time.Second) // over, but no clock has struck
 		if _, err := x.id.Approve(t.Context(), x.round); !errors.Is(err, rounds.ErrState) {
@@ -208,7 +210,7 @@ func TestCancelInEachState(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				x := newPair(t)
 				seen := map[string]bool{}
-				for k := 1; ; k++ {
+				for k := 1; ; k += pace() {
 					x.name = fmt.Sprintf("frame %d", k)
 					x.net.arm(k)
 					x.round = x.propose(x.au, request("ID"))

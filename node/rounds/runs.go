@@ -8,7 +8,6 @@ import (
 	"entente/node/store"
 	"entente/protocol/exact"
 	"entente/protocol/round"
-	"entente/protocol/wire"
 )
 
 // runs executes the runs that one of the two sides has not finished.
@@ -24,7 +23,7 @@ func (t *talk) runs(ctx context.Context, peerFinished int) error {
 		if i < t.machine.Finished() {
 			continue // it was repeated for the peer's sake
 		}
-		if err := t.finish(ctx, r, result); err != nil {
+		if err := t.finish(ctx, i, r, result); err != nil {
 			return err
 		}
 	}
@@ -61,34 +60,30 @@ func (t *talk) session(index int, r round.Run, own secrets) (exact.Session, erro
 		Receiver: r.Receiver, Sender: r.Sender, Mutual: r.Mutual,
 		EpsilonMilli: r.EpsilonMilli, PeerPublic: r.SenderPublic,
 	}
-	if r.Suite == round.CountSuite {
-		noise, err := exact.NoiseItems(r.EpsilonMilli)
-		if err != nil {
-			return s, err
-		}
-		s.Receiver, s.Sender = wire.SizeClass(r.Receiver+noise), wire.SizeClass(r.Sender+noise)
-	}
 	var err error
 	s.Secret, err = own.of(r.Suite)
 	return s, err
 }
 
-// finish stores what a run gave this side, together with the fact that it is done.
-func (t *talk) finish(ctx context.Context, r round.Run, result exact.Result) error {
-	hits := make([]store.Hit, 0, len(result.Positions))
-	for i, p := range result.Positions {
-		item, err := t.s.o.Store.SnapshotItem(ctx, t.file.Snapshot, int64(p))
-		if err != nil {
-			return fmt.Errorf("find a hit's record: %w", err)
-		}
-		hits = append(hits, store.Hit{Position: int64(p), Indicator: item.Indicator, Proof: result.Proofs[i][:]})
-	}
-	if r.Suite == round.CountSuite && r.ProposerReceives == t.machine.Proposer() {
+// finish stores what a run gave this side, then the fact that it is done. What is
+// stored is as long for no hit as for many, and what the hits are is looked up after
+// the stream has ended: the time that this side takes must not tell their number.
+func (t *talk) finish(ctx context.Context, index int, r round.Run, result exact.Result) error {
+	receives := r.ProposerReceives == t.machine.Proposer()
+	if r.Suite == round.CountSuite && receives {
 		t.file.Counted, t.file.Count = true, int64(result.Count)
 	}
-	t.file.Hits += int64(len(hits))
+	if r.Suite != round.CountSuite && (receives || r.Mutual) {
+		class := r.Receiver
+		if !receives {
+			class = r.Sender
+		}
+		if err := keep(ctx, t.s.o.Store.Journal(t.file.ID, index), result, class); err != nil {
+			return err
+		}
+	}
 	t.machine.FinishRun()
-	return t.save(ctx, func(tx *store.Tx) error { return tx.PutHits(t.file.ID, hits) })
+	return t.save(ctx, nil)
 }
 
 // set gives a suite the elements of a snapshot in their order.

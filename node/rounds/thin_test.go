@@ -93,9 +93,9 @@ func TestNearIdenticalDocuments(t *testing.T) {
 		w := newWorld(t, pilot, "AU", "ID")
 		var ours, theirs []string
 		for i := range 2000 {
-			ours = append(ours, fmt.Sprintf("PA%07d,AUS", 3*i))
+			ours = append(ours, fmt.Sprintf("PA%07d,AUS", 1_234_567+3*i))
 			theirs = append(theirs, []string{
-				fmt.Sprintf("PB%07d,AUS", 3*i), fmt.Sprintf("PA%07d,AUS", 3*i+1), fmt.Sprintf("PA%07d,IDN", 3*i),
+				fmt.Sprintf("PB%07d,AUS", 1_234_567+3*i), fmt.Sprintf("PA%07d,AUS", 1_234_568+3*i), fmt.Sprintf("PA%07d,IDN", 1_234_567+3*i),
 			}[i%3])
 		}
 		for id, rows := range map[string][]string{"AU": ours, "ID": append(theirs, ours[0])} {

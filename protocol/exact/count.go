@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"iter"
 
 	"entente/crypto/oprf"
 )
@@ -16,6 +17,7 @@ type countSuite struct{ suite }
 type countReceiver struct {
 	*side
 	link     *link
+	masked   once     // questions
 	slots    []uint32 // value of each slot
 	padding  []byte   // seed
 	mask     oprf.Scalar
@@ -31,12 +33,13 @@ func (c countSuite) Receive(ctx context.Context, rw io.ReadWriter, s Session, se
 	if err != nil {
 		return refused(rw, err)
 	}
-	r := &countReceiver{side: d, answered: make(chan arrival, 1)}
+	r := &countReceiver{side: d, masked: once{side: d, id: questions}, answered: make(chan arrival, 1)}
 	durable, err := r.restore(ctx)
 	if err != nil {
 		return refused(rw, err)
 	}
 	r.link = d.link(rw, durable, p)
+	r.link.begin = func(_ context.Context, have [flowCount]int) error { return r.masked.vet(have) }
 	r.link.accept[answers] = r.takeAnswer
 	r.link.accept[tags] = func(ctx context.Context, index int, content []byte) error {
 		if err := r.tags.take(content); err != nil {
@@ -61,6 +64,9 @@ func (c countSuite) Receive(ctx context.Context, rw io.ReadWriter, s Session, se
 }
 
 func (r *countReceiver) restore(ctx context.Context) (durable [flowCount]int, err error) {
+	if err = r.masked.restore(ctx); err != nil {
+		return durable, err
+	}
 	if r.slots, err = r.side.slots(); err != nil {
 		return durable, err
 	}
@@ -91,13 +97,13 @@ func (r *countReceiver) restore(ctx context.Context) (durable [flowCount]int, er
 
 // ask masks and sends the points that the peer lacks.
 func (r *countReceiver) ask(ctx context.Context) error {
-	next, _ := r.link.at(questions)
-	return inOrder(ctx, numbers(next, r.plan[questions].chunks()), func(index int) ([]byte, error) {
-		return r.mask.MaskInputs(r.slotInputs(r.slots, r.padding, index))
-	}, func(points []byte) error {
-		err := r.link.send(ctx, questions, next, points)
-		next++
-		return err
+	return r.masked.send(ctx, r.link, func(context.Context) iter.Seq2[arrival, error] {
+		return func(yield func(arrival, error) bool) {
+			for i := r.masked.chunks; i < r.plan[questions].chunks() && yield(arrival{index: i}, nil); i++ {
+			}
+		}
+	}, func(a arrival) ([]byte, error) {
+		return r.mask.MaskInputs(r.slotInputs(r.slots, r.padding, a.index))
 	})
 }
 
@@ -129,7 +135,7 @@ func (r *countReceiver) unmask(ctx context.Context) error {
 // distinct refuses answers of which one counts twice.
 func (r *countReceiver) distinct() error {
 	own := r.tagsOfOwn()
-	if r.order = own.sorted(nil); own.repeats(r.order) {
+	if r.order = own.sorted(); own.repeats(r.order) {
 		return malformed("the same answer twice")
 	}
 	return nil
@@ -147,10 +153,11 @@ func (r *countReceiver) tagsOfOwn() column { return column{r.own, TagSize, 0, Ta
 // countSender is the part of the side that learns nothing.
 type countSender struct {
 	*side
-	link   *link
-	key    oprf.Scalar
-	own    ownList
-	points []byte // the questions, as they came
+	link    *link
+	key     oprf.Scalar
+	own     ownList
+	answers once
+	points  []byte // the questions, as they came
 }
 
 // Send lets the peer count, and learns nothing.
@@ -159,13 +166,13 @@ func (c countSuite) Send(ctx context.Context, rw io.ReadWriter, s Session, set S
 	if err != nil {
 		return refused(rw, err)
 	}
-	o := &countSender{side: d, key: d.key.Scalar()}
+	o := &countSender{side: d, key: d.key.Scalar(), answers: once{side: d, id: answers}}
 	durable, err := o.restore(ctx)
 	if err != nil {
 		return refused(rw, err)
 	}
 	o.link = d.link(rw, durable, p)
-	o.link.begin = o.vet
+	o.link.begin = func(_ context.Context, have [flowCount]int) error { return o.answers.vet(have) }
 	o.link.accept[questions] = func(ctx context.Context, index int, content []byte) error {
 		o.points = append(o.points, content...)
 		return d.keep(ctx, o.link, questions, index, content)
@@ -179,7 +186,10 @@ func (o *countSender) restore(ctx context.Context) (durable [flowCount]int, err 
 	if err != nil {
 		return durable, err
 	}
-	o.own = ownList{side: o.side, size: TagSize, n: o.items.len() + dummies}
+	o.own = ownList{side: o.side, size: TagSize, dummies: dummies}
+	if err = o.answers.restore(ctx); err != nil {
+		return durable, err
+	}
 	f := o.plan[questions]
 	o.points = make([]byte, 0, f.items*f.size)
 	durable[questions], err = o.diary.read(ctx, f.name, exactly(f.bytes, func(_ int, data []byte) error {
@@ -189,11 +199,15 @@ func (o *countSender) restore(ctx context.Context) (durable [flowCount]int, err 
 	if err != nil {
 		return durable, err
 	}
+	if o.answers.chunks > 0 && durable[questions] != f.chunks() {
+		return durable, fmt.Errorf("read journal: %d answers to %d questions of %d", o.answers.chunks, durable[questions], f.chunks())
+	}
 	return durable, o.own.restore(ctx)
 }
 
 // drawNoise returns how many dummies the list holds: drawn once, and durable before
-// anything depends on it. A second draw would let the peer average the noise away.
+// anything depends on it, Start included: how long a draw takes says a little about it. A
+// second draw would let the peer average the noise away.
 func (o *countSender) drawNoise(ctx context.Context) (int, error) {
 	if o.noise.Max() == 0 {
 		return 0, nil
@@ -219,42 +233,46 @@ func (o *countSender) drawNoise(ctx context.Context) (int, error) {
 	return dummies, o.diary.put(ctx, noiseRecord, 0, binary.BigEndian.AppendUint32(nil, uint32(dummies)))
 }
 
-// vet knows that answers go out only when all questions are here.
-func (o *countSender) vet(_ context.Context, have [flowCount]int) error {
-	if have[answers] > 0 && have[questions] != o.plan[questions].chunks() {
-		return lost("the peer has %d answers, this side %d questions", have[answers], have[questions])
-	}
-	return nil
-}
-
 // answer masks all questions and sends them in a secret order of its own, so that the peer
 // cannot tell which of its items hit.
 func (o *countSender) answer(ctx context.Context) error {
 	if err := o.link.wait(ctx, questions); err != nil {
 		return err
 	}
-	points := column{o.points, elementSize, 0, elementSize}
-	if points.repeats(points.sorted(nil)) {
-		return malformed("the same question twice")
-	}
-	order, err := o.root.order(shuffleLabel, points.len())
-	if err != nil {
-		return err
-	}
-	f := o.plan[answers]
-	next, _ := o.link.at(answers)
-	return inOrder(ctx, numbers(next, f.chunks()), func(index int) ([]byte, error) {
-		chunk := make([]byte, 0, f.bytes(index))
-		for _, from := range order[index*f.chunk : index*f.chunk+f.count(index)] {
-			chunk = append(chunk, points.at(from)...)
-		}
-		masked, err := o.key.Mask(chunk)
+	return o.final(ctx, o.answers.send(ctx, o.link, o.shuffled, func(a arrival) ([]byte, error) {
+		masked, err := o.key.Mask(a.content)
 		return masked, blame(err)
-	}, func(masked []byte) error {
-		err := o.link.send(ctx, answers, next, masked)
-		next++
-		return err
-	})
+	}))
+}
+
+// shuffled are the questions in the order of the answers, without those that the journal
+// has answers to.
+func (o *countSender) shuffled(context.Context) iter.Seq2[arrival, error] {
+	return func(yield func(arrival, error) bool) {
+		f := o.plan[answers]
+		first := o.answers.chunks
+		if first == f.chunks() {
+			return
+		}
+		points := column{o.points, elementSize, 0, elementSize}
+		order, err := o.root.order(shuffleLabel, points.len())
+		if err == nil && points.repeats(points.sorted()) {
+			err = malformed("the same question twice")
+		}
+		if err != nil {
+			yield(arrival{}, err)
+			return
+		}
+		for i := first; i < f.chunks(); i++ {
+			chunk := make([]byte, 0, f.bytes(i))
+			for _, from := range order[i*f.chunk : i*f.chunk+f.count(i)] {
+				chunk = append(chunk, points.at(from)...)
+			}
+			if !yield(arrival{i, chunk}, nil) {
+				return
+			}
+		}
+	}
 }
 
 // tell sends the own list.

@@ -121,9 +121,9 @@ type Suite interface {
 func Lookup(name string) (Suite, error) {
 	switch name {
 	case nameOPRF:
-		return oprfSuite{suite{nameOPRF, 1}}, nil
+		return oprfSuite{suite{name: nameOPRF, divide: 1}}, nil
 	case nameCount:
-		return countSuite{suite{nameCount, 1}}, nil
+		return countSuite{suite{name: nameCount, divide: 1}}, nil
 	}
 	return nil, fmt.Errorf("look up suite: %.32q is none", name)
 }

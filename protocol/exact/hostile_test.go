@@ -252,6 +252,10 @@ func TestHostilePeersOfCount(t *testing.T) {
 // A receiver that disconnects and comes back with other questions gets no more answers
 // than its class has places.
 func TestReconnectingBuysNoMoreAnswers(t *testing.T) {
+	synctest.Test(t, reconnect) // a side that fails waits in vain for the other to read why
+}
+
+func reconnect(t *testing.T) {
 	g := rig{suite: smallOPRF()}
 	g.r, g.s = agree(t, g.suite, terms{receives: span(0, 64), sends: span(0, 64)})
 	g.run(t.Context()).must(t)
@@ -316,7 +320,7 @@ func TestAProofComesBackOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &oprfSender{side: d, own: ownList{side: d, size: entrySize, n: 60}}
+	o := &oprfSender{side: d, own: ownList{side: d, size: entrySize}, answers: once{side: d, id: answers}}
 	if _, err := o.restore(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -421,7 +425,8 @@ func TestAFullDiskStopsTheRunAndLosesNothing(t *testing.T) {
 		left int
 	}{
 		{receiver, pinRecord, 0}, {receiver, "answers", 1}, {receiver, "tags", 0}, {receiver, bytesRecord, 0},
-		{sender, pinRecord, 0}, {sender, outputRecord, 0}, {sender, "questions", 2}, {sender, "returns", 1},
+		{sender, pinRecord, 0}, {sender, outputRecord, 0}, {sender, "questions", 2}, {sender, "answers", 2},
+		{sender, "returns", 1},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			su := smallOPRF()

@@ -49,7 +49,7 @@ func loadItems(ctx context.Context, set Set, limit int, h hash.Hash) (*items, er
 			return nil, fmt.Errorf("load list: more than the %d items announced", n)
 		case len(element) == 0 || len(element) > MaxElement:
 			return nil, fmt.Errorf("load list: item %d has %d bytes", len(it.ends), len(element))
-		case len(it.arena)+len(element) > math.MaxUint32:
+		case uint64(len(it.arena))+uint64(len(element)) > math.MaxUint32:
 			return nil, errors.New("load list: more than 4 GiB")
 		}
 		if last := len(it.ends) - 1; last >= 0 {

@@ -17,6 +17,7 @@ const (
 	pinRecord    = "session" // which session and list the journal belongs to
 	outputRecord = "outputs" // sender: tags and proofs of the own list
 	noiseRecord  = "noise"   // count sender: how many dummies it holds
+	faultRecord  = "fault"   // sender: what is wrong with the questions, for good
 	bytesRecord  = "bytes"   // bytes of each attempt
 )
 

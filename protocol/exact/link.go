@@ -29,6 +29,7 @@ type link struct {
 	plan     plan
 	session  [32]byte
 	progress Progress
+	fault    error                 // of the peer, known before the run; told once it listens
 	accept   [flowCount]acceptFunc // for incoming flows, called by the reader in order
 	// begin judges what the peer says it has; the reader calls it before any chunk comes.
 	begin func(ctx context.Context, have [flowCount]int) error

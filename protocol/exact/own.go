@@ -10,18 +10,24 @@ import (
 const ownChunk = 512
 
 // ownList is what a sender computes of its own list: one record an item, in order of
-// position, kept in the journal so that a resumed run need not compute it again.
+// position, then dummies, then filling up to the class, so that the time that it takes
+// depends on the class alone. It is kept in the journal: a resumed run does not compute it
+// again.
 type ownList struct {
 	side    *side
 	size    int // bytes of a record
-	n       int // items, dummies included
+	dummies int
+	padding []byte // seed
 	records []byte
 	chunks  int // in the journal
 }
 
 // restore reads what the journal holds.
 func (o *ownList) restore(ctx context.Context) (err error) {
-	o.records = make([]byte, 0, o.n*o.size)
+	if o.padding, err = o.side.root.seed(padLabel); err != nil {
+		return err
+	}
+	o.records = make([]byte, 0, o.side.session.Sender*o.size)
 	o.chunks, err = o.side.diary.read(ctx, outputRecord, exactly(o.length, func(_ int, data []byte) error {
 		o.records = append(o.records, data...)
 		return nil
@@ -31,22 +37,20 @@ func (o *ownList) restore(ctx context.Context) (err error) {
 
 // length returns the bytes of a chunk's records; not above 0 past the end.
 func (o *ownList) length(chunk int) int {
-	return min(ownChunk, o.n-chunk*ownChunk) * o.size
+	return o.count(chunk) * o.size
 }
+
+func (o *ownList) count(chunk int) int { return min(ownChunk, o.side.session.Sender-chunk*ownChunk) }
 
 // compute works out the records of what the journal does not hold yet: work takes the
 // inputs of a chunk and returns their records.
 func (o *ownList) compute(ctx context.Context, work func(inputs [][]byte) ([]byte, error)) error {
-	end := (o.n + ownChunk - 1) / ownChunk
+	end := (o.side.session.Sender + ownChunk - 1) / ownChunk
 	one := func(chunk int) ([]byte, error) {
 		first := chunk * ownChunk
-		inputs := make([][]byte, 0, ownChunk)
-		for i := first; i < min(first+ownChunk, o.n); i++ {
-			if i < o.side.items.len() {
-				inputs = append(inputs, o.side.inputs.ofElement(o.side.items.at(i)))
-			} else {
-				inputs = append(inputs, o.side.inputs.ofDummy(i-o.side.items.len()))
-			}
+		inputs := make([][]byte, o.count(chunk))
+		for i := range inputs {
+			inputs[i] = o.side.input(first+i, o.dummies, o.padding, uint32(first+i))
 		}
 		records, err := work(inputs)
 		if err != nil {

@@ -8,11 +8,14 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+
+	"entente/crypto/transcript"
 )
 
 func TestPermutation(t *testing.T) {
@@ -190,8 +193,12 @@ func TestJoinFindsEveryHolderOfATag(t *testing.T) {
 	}
 	column := column{own, TagSize, 0, TagSize}
 	var hits []uint32
-	if _, err := d.join(t.Context(), column, column.sorted(nil), func(i uint32) { hits = append(hits, i) }); err != nil {
+	digest, err := d.join(t.Context(), column, column.sorted(), func(i uint32) { hits = append(hits, i) })
+	if err != nil {
 		t.Fatal(err)
+	}
+	if digest != transcript.Digest("entente/exact/tags/1", nil, listed) {
+		t.Error("another digest of the list")
 	}
 	if slices.Sort(hits); !slices.Equal(hits, []uint32{1, 2, 3, 4}) {
 		t.Errorf("hits %v", hits)
@@ -251,11 +258,13 @@ func TestAJournalThatCameToHarmIsNoResult(t *testing.T) {
 		"too many":     func(m *MemoryJournal, flow string) { m.records[flow] = append(m.records[flow], m.records[flow][0]) },
 	}
 	for name, c := range cases() {
+		whole := rig{suite: c.suite}
+		whole.r, whole.s = agree(t, whole.suite, c.about)
+		whole.run(t.Context()).must(t)
 		for what, change := range harm {
 			for _, flow := range []string{"answers", "tags", pinRecord, bytesRecord, "questions", outputRecord, noiseRecord} {
-				g := rig{suite: c.suite}
-				g.r, g.s = agree(t, g.suite, c.about)
-				g.run(t.Context()).must(t)
+				g := whole
+				g.r.journal, g.s.journal = g.r.journal.copied(), g.s.journal.copied()
 				// The record in question is on one of the two sides only, or on both.
 				hit := false
 				for _, p := range []party{g.r, g.s} {
@@ -269,6 +278,27 @@ func TestAJournalThatCameToHarmIsNoResult(t *testing.T) {
 					t.Errorf("%s: %s of %s went unseen", name, what, flow)
 				}
 			}
+		}
+	}
+}
+
+// copied returns a journal with the same records.
+func (m *MemoryJournal) copied() *MemoryJournal {
+	c := &MemoryJournal{records: make(map[string][][]byte)}
+	for flow, records := range m.records {
+		for _, data := range records {
+			c.records[flow] = append(c.records[flow], bytes.Clone(data))
+		}
+	}
+	return c
+}
+
+// Labels of digests say whose they are and which version.
+func TestLabelsHaveOneForm(t *testing.T) {
+	form := regexp.MustCompile(`^entente/exact/[a-z/]+/1$`)
+	for _, label := range []string{tagLabel, proofLabel, countTagLabel, listLabel, sessionLabel, pinLabel, setLabel} {
+		if !form.MatchString(label) {
+			t.Errorf("label %q", label)
 		}
 	}
 }

@@ -60,6 +60,9 @@ func (l *link) limit(kind wire.Kind) (uint32, bool) {
 }
 
 func (l *link) takeStart(ctx context.Context, body []byte) error {
+	if l.fault != nil {
+		return l.fault
+	}
 	m, err := decodeStart(body, l.role.other(), l.session, l.plan)
 	if err != nil {
 		return err

@@ -220,9 +220,12 @@ func (r *oprfReceiver) finalize(v verification) ([]byte, error) {
 // conclude finds the hits once all has come, and returns their proofs if the run is mutual.
 func (r *oprfReceiver) conclude(ctx context.Context) (Result, error) {
 	own := column{r.entries, entrySize, 0, TagSize}
-	isItem := func(slot uint32) bool { return int(r.slots[slot]) < r.items.len() }
 	var hits []uint32 // slots
-	list, err := r.join(ctx, own, own.sorted(isItem), func(slot uint32) { hits = append(hits, slot) })
+	list, err := r.join(ctx, own, own.sorted(), func(slot uint32) {
+		if int(r.slots[slot]) < r.items.len() { // filling is compared too: it costs the same
+			hits = append(hits, slot)
+		}
+	})
 	if err != nil {
 		return Result{}, err
 	}

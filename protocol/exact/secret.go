@@ -24,8 +24,8 @@ const (
 	blindLabel   = "blind"                 // oprf receiver: one scalar a slot
 	maskLabel    = "mask"                  // count receiver: the one scalar
 	slotLabel    = "slots"                 // receiver: order of questions
-	padLabel     = "padding"               // receiver: inputs that fill the class
-	tagPadLabel  = "tag padding"           // sender: tags that fill the class
+	padLabel     = "padding"               // inputs that fill the class
+	tagPadLabel  = "tag padding"           // sender: tags in place of own ones that are the same
 	shuffleLabel = "answers"               // count sender: order of answers
 	returnLabel  = "returns"               // oprf receiver: filling and order of returns, with the tags' digest
 )

@@ -12,10 +12,11 @@ import (
 // oprfSender is the sender's part.
 type oprfSender struct {
 	*side
-	link  *link
-	own   ownList
-	old   []arrival    // questions of the journal of which the peer lacks the answers
-	asked chan arrival // questions from the reader; closed after the last
+	link    *link
+	own     ownList
+	answers once
+	old     []arrival    // questions of the journal that have no answer there
+	asked   chan arrival // questions from the reader; closed after the last
 }
 
 // Send lets the peer find which of its items this side has and, if the run is mutual, finds
@@ -26,13 +27,13 @@ func (s oprfSuite) Send(ctx context.Context, rw io.ReadWriter, agreed Session, s
 		return refused(rw, err)
 	}
 	o := &oprfSender{side: d, asked: make(chan arrival, 1),
-		own: ownList{side: d, size: entrySize, n: d.items.len()}}
+		own: ownList{side: d, size: entrySize}, answers: once{side: d, id: answers}}
 	durable, err := o.restore(ctx)
 	if err != nil {
 		return refused(rw, err)
 	}
 	o.link = d.link(rw, durable, p)
-	o.link.begin = o.begin
+	o.link.begin = func(_ context.Context, have [flowCount]int) error { return o.answers.vet(have) }
 	o.link.accept[questions] = o.takeQuestion
 	if durable[questions] == o.plan[questions].chunks() {
 		close(o.asked)
@@ -48,28 +49,25 @@ func (s oprfSuite) Send(ctx context.Context, rw io.ReadWriter, agreed Session, s
 
 // restore reads what the journal holds of the own list, and counts what came in.
 func (o *oprfSender) restore(ctx context.Context) (durable [flowCount]int, err error) {
+	if err = o.answers.restore(ctx); err != nil {
+		return durable, err
+	}
 	for _, id := range o.role.incoming() {
 		f := o.plan[id]
-		durable[id], err = o.diary.read(ctx, f.name, exactly(f.bytes, func(int, []byte) error { return nil }))
+		durable[id], err = o.diary.read(ctx, f.name, exactly(f.bytes, func(i int, data []byte) error {
+			if id == questions && i >= o.answers.chunks { // no more than were under way
+				o.old = append(o.old, arrival{i, bytes.Clone(data)})
+			}
+			return nil
+		}))
 		if err != nil {
 			return durable, err
 		}
 	}
-	return durable, o.own.restore(ctx)
-}
-
-// begin reads the questions that the journal holds and the peer has no answer to.
-func (o *oprfSender) begin(ctx context.Context, have [flowCount]int) error {
-	if have[answers] > have[questions] {
-		return lost("the peer has %d answers, this side %d questions", have[answers], have[questions])
+	if o.answers.chunks > durable[questions] {
+		return durable, fmt.Errorf("read journal: %d answers to %d questions", o.answers.chunks, durable[questions])
 	}
-	_, err := o.diary.read(ctx, o.plan[questions].name, func(i int, data []byte) error {
-		if i >= have[answers] {
-			o.old = append(o.old, arrival{i, bytes.Clone(data)})
-		}
-		return nil
-	})
-	return err
+	return durable, o.own.restore(ctx)
 }
 
 // takeQuestion makes a chunk of questions durable before anything is answered: the journal
@@ -100,13 +98,13 @@ func (o *oprfSender) takeReturn(ctx context.Context, index int, content []byte) 
 
 // evaluate answers the questions, old ones first.
 func (o *oprfSender) evaluate(ctx context.Context) error {
-	return inOrder(ctx, o.pending, func(a arrival) (arrival, error) {
+	return o.final(ctx, o.answers.send(ctx, o.link, o.pending, func(a arrival) ([]byte, error) {
 		evaluated, proof, err := o.key.Evaluate(a.content)
 		if err != nil {
-			return a, fmt.Errorf("%s: %w", o.plan[questions].describe(a.index), blame(err))
+			return nil, fmt.Errorf("%s: %w", o.plan[questions].describe(a.index), blame(err))
 		}
-		return arrival{a.index, append(evaluated, proof...)}, nil
-	}, func(a arrival) error { return o.link.send(ctx, answers, a.index, a.content) })
+		return append(evaluated, proof...), nil
+	}))
 }
 
 func (o *oprfSender) pending(ctx context.Context) iter.Seq2[arrival, error] {
@@ -157,7 +155,7 @@ func (o *oprfSender) tell(ctx context.Context) (Result, error) {
 // had the item evaluated, so a hit cannot be made up; one that comes twice can.
 func (o *oprfSender) match(ctx context.Context) (Result, error) {
 	proofs := column{o.own.records, entrySize, TagSize, ProofSize}
-	order := proofs.sorted(nil)
+	order := proofs.sorted()
 	hit := make([]bool, len(order))
 	f := o.plan[returns]
 	_, err := o.diary.read(ctx, f.name, exactly(f.bytes, func(_ int, data []byte) error {
@@ -180,7 +178,7 @@ func (o *oprfSender) match(ctx context.Context) (Result, error) {
 	}
 	var result Result
 	for i, yes := range hit {
-		if yes {
+		if yes && i < o.items.len() { // nobody can have had filling evaluated
 			result.Positions = append(result.Positions, i)
 			result.Proofs = append(result.Proofs, [ProofSize]byte(proofs.at(uint32(i))))
 		}

@@ -43,7 +43,7 @@ func (r role) String() string {
 }
 
 // check refuses sessions that no agreement should have led to.
-func (s *Session) check(suite string, r role) error {
+func (s *Session) check(suite string) error {
 	switch {
 	case len(s.Secret) != SecretSize:
 		return fmt.Errorf("session: secret of %d bytes", len(s.Secret))
@@ -59,10 +59,34 @@ func (s *Session) check(suite string, r role) error {
 		return errors.New("session: a count is never mutual")
 	case suite != nameCount && s.EpsilonMilli != 0:
 		return errors.New("session: noise is for counts only")
-	case r == receiver && len(s.PeerPublic) != oprf.PublicKeySize:
-		return fmt.Errorf("session: sender's key of %d bytes", len(s.PeerPublic))
 	}
 	return nil
+}
+
+// CheckPublic checks the public key that a peer gives for a suite, before it is agreed on.
+// It returns nil or a *wire.ProtocolError: UnsupportedVersion for a suite that is none,
+// BadPoint for a key of "oprf" of another length, not canonical or the identity, Malformed
+// for anything that NewSecret of "count" cannot have given: no point of its runs depends
+// on it, but it is part of what they are bound to.
+func CheckPublic(suite string, public []byte) error {
+	_, err := parsePublic(suite, public)
+	return err
+}
+
+func parsePublic(suite string, public []byte) (*oprf.PublicKey, error) {
+	code := wire.BadPoint
+	switch suite {
+	case nameOPRF:
+	case nameCount:
+		code = wire.Malformed
+	default:
+		return nil, &wire.ProtocolError{Code: wire.UnsupportedVersion, Err: fmt.Errorf("public key for suite %.32q", suite)}
+	}
+	key, err := oprf.ParsePublicKey(public)
+	if err != nil {
+		return nil, &wire.ProtocolError{Code: code, Err: fmt.Errorf("the sender's key for suite %s: %w", suite, err)}
+	}
+	return key, nil
 }
 
 // digest names the run. It covers all that both sides must see alike.

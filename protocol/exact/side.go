@@ -14,7 +14,8 @@ import (
 // suite is what one suite's sides know of it.
 type suite struct {
 	name   string
-	divide int // of chunks; 1 but in tests
+	divide int             // of chunks; 1 but in tests
+	worked func(index int) // told of each chunk of a once that is worked out, in tests; else nil
 }
 
 // Name returns the name that stands in the agreement.
@@ -37,11 +38,12 @@ type side struct {
 	diary   *diary
 	peer    *oprf.PublicKey // receiver: the sender's key
 	key     *oprf.Key       // sender: the own key
+	fault   error           // of the peer, known before the run begins; ends it
 }
 
 // openSide checks session, list and journal, and derives the secrets. Nothing is sent yet.
 func openSide(ctx context.Context, suite suite, r role, s Session, set Set, j Journal) (*side, error) {
-	if err := s.check(suite.name, r); err != nil {
+	if err := s.check(suite.name); err != nil {
 		return nil, err
 	}
 	if j == nil {
@@ -55,9 +57,7 @@ func openSide(ctx context.Context, suite suite, r role, s Session, set Set, j Jo
 	}
 	public := s.PeerPublic
 	if r == receiver {
-		if d.peer, err = oprf.ParsePublicKey(public); err != nil {
-			return nil, fmt.Errorf("session: sender's key: %w", err)
-		}
+		d.peer, d.fault = parsePublic(suite.name, public)
 	} else {
 		if d.key, err = senderKey(suite.name, s.Secret); err != nil {
 			return nil, err
@@ -76,7 +76,10 @@ func openSide(ctx context.Context, suite suite, r role, s Session, set Set, j Jo
 	if d.root, err = newRoot(s.Secret, d.digest, r, list); err != nil {
 		return nil, err
 	}
-	return d, d.diary.pin(ctx, d.digest, r, list)
+	if err = d.diary.pin(ctx, d.digest, r, list); err == nil && r == sender {
+		d.fault, err = d.condemned(ctx)
+	}
+	return d, err
 }
 
 // slots returns which value each slot of the receiver's questions stands for: its items
@@ -91,16 +94,23 @@ func (d *side) slotInputs(slots []uint32, padding []byte, index int) [][]byte {
 	chunk := make([][]byte, f.count(index))
 	for i := range chunk {
 		slot := index*f.chunk + i
-		switch value := int(slots[slot]); {
-		case value < d.items.len():
-			chunk[i] = d.inputs.ofElement(d.items.at(value))
-		case value < d.items.len()+d.noise.Max():
-			chunk[i] = d.inputs.ofDummy(value - d.items.len())
-		default:
-			chunk[i] = d.inputs.ofPadding(padding, uint32(slot))
-		}
+		chunk[i] = d.input(int(slots[slot]), d.noise.Max(), padding, uint32(slot))
 	}
 	return chunk
+}
+
+// input returns the input that a value of the own list stands for: items, then dummies,
+// then filling up to the class. Filling is derived for each, so that the time tells nothing
+// of how much of it there is.
+func (d *side) input(value, dummies int, padding []byte, place uint32) []byte {
+	filling := d.inputs.ofPadding(padding, place)
+	switch {
+	case value < d.items.len():
+		return d.inputs.ofElement(d.items.at(value))
+	case value < d.items.len()+dummies:
+		return d.inputs.ofDummy(value - d.items.len())
+	}
+	return filling
 }
 
 // refused ends an attempt in which nothing was sent.
@@ -113,7 +123,10 @@ func refused(rw io.ReadWriter, err error) (Result, error) {
 func (d *side) finish(ctx context.Context, l *link, result Result, err error) (Result, error) {
 	// Also after a cancellation, which is when the record matters.
 	sent, received, recordErr := d.diary.addBytes(context.WithoutCancel(ctx), l.conn.Sent(), l.conn.Received())
-	if err == nil {
+	switch {
+	case d.fault != nil:
+		err = d.fault // also if the stream failed before the peer could be told
+	case err == nil:
 		err = recordErr
 	}
 	if err != nil {
@@ -126,6 +139,7 @@ func (d *side) finish(ctx context.Context, l *link, result Result, err error) (R
 // link opens the stream for this side.
 func (d *side) link(rw io.ReadWriter, durable [flowCount]int, p Progress) *link {
 	l := newLink(rw, d.role, d.plan, d.digest, durable, p)
+	l.fault = d.fault
 	l.begin = func(context.Context, [flowCount]int) error { return nil }
 	return l
 }

@@ -15,6 +15,9 @@ const (
 	tagLabel      = "entente/exact/tag/1"
 	proofLabel    = "entente/exact/proof/1"
 	countTagLabel = "entente/exact/count/tag/1"
+
+	// listLabel is the label of the digest of the peer's list.
+	listLabel = "entente/exact/tags/1"
 )
 
 // entrySize is the length of tag and proof together.
@@ -49,13 +52,11 @@ func (c column) at(i uint32) []byte {
 
 func (c column) len() int { return len(c.records) / c.stride }
 
-// sorted returns the numbers of the records that pass keep, ordered by the field.
-func (c column) sorted(keep func(i uint32) bool) []uint32 {
-	order := make([]uint32, 0, c.len())
-	for i := range uint32(c.len()) {
-		if keep == nil || keep(i) {
-			order = append(order, i)
-		}
+// sorted returns the numbers of the records ordered by the field.
+func (c column) sorted() []uint32 {
+	order := make([]uint32, c.len())
+	for i := range order {
+		order[i] = uint32(i)
 	}
 	slices.SortFunc(order, func(a, b uint32) int { return bytes.Compare(c.at(a), c.at(b)) })
 	return order
@@ -71,8 +72,8 @@ func (c column) repeats(order []uint32) bool {
 	return false
 }
 
-// tagList returns the sender's list: the distinct own tags, filled with random ones to
-// the class, strictly ascending.
+// tagList returns the sender's list: the distinct own tags, strictly ascending. If two were
+// the same, random ones make up for them.
 func tagList(class int, own column, padding io.Reader) ([]byte, error) {
 	list := make([][TagSize]byte, 0, class)
 	for i := range uint32(own.len()) {
@@ -116,7 +117,7 @@ func ascending(before, chunk []byte) ([]byte, error) {
 // journal holds, and returns the list's digest. order sorts own by tag.
 func (d *side) join(ctx context.Context, own column, order []uint32, hit func(i uint32)) ([32]byte, error) {
 	f := d.plan[tags]
-	list := transcript.New(f.name)
+	list := transcript.New(listLabel)
 	next := 0
 	n, err := d.diary.read(ctx, f.name, exactly(f.bytes, func(_ int, data []byte) error {
 		list.Append("", data)

@@ -96,6 +96,14 @@ func TestSizesAreThoseOfTheClasses(t *testing.T) {
 					shape += fmt.Sprintf("%d:%d ", kind, len(body))
 				}
 			}
+			// Nor does what a journal holds.
+			for _, p := range []party{g.r, g.s} {
+				for _, record := range []string{"questions", "answers", "tags", "returns", outputRecord, noiseRecord} {
+					for _, data := range p.journal.records[record] {
+						shape += fmt.Sprintf("%s:%d ", record, len(data))
+					}
+				}
+			}
 			shapes = append(shapes, shape)
 		}
 		if slices.Sort(shapes); len(slices.Compact(shapes)) != 1 {

@@ -124,6 +124,9 @@ func compute(r reading) []byte {
 		if err != nil {
 			r.t.Fatal(err)
 		}
+		if err := CheckPublic(r.v.Input["suite"], key.Public().Bytes()); err != nil {
+			r.t.Error(err)
+		}
 		return key.Public().Bytes()
 	case "input":
 		s := r.session()
@@ -233,6 +236,8 @@ func refuse(t *testing.T, v vectors.Vector, bad []byte) {
 			_, _, err = key.Evaluate(content)
 			err = blame(err)
 		}
+	case "public":
+		err = CheckPublic(v.Input["suite"], bad)
 	case "answers":
 		err = refuseAnswers(r, p, bad)
 	case "tags":

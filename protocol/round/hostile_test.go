@@ -179,3 +179,32 @@ func TestAlteredCertificates(t *testing.T) {
 		t.Error("a certificate verifies under another roster")
 	}
 }
+
+// TestOnlyThePartnersWordIsMissing: a proposer that holds both signatures under the
+// receipt does not lose it to a partner who never confirms.
+func TestOnlyThePartnersWordIsMissing(t *testing.T) {
+	p := newPair(t)
+	a, b := p.agreed(t)
+	a.FinishRun()
+	b.FinishRun()
+	receipt, err := b.SignReceipt(a.Done(Traffic{Sent: 1, Received: 2, Finished: testNow}).Body.(Done), Traffic{}, p.members)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Accounted() || !b.Accounted() {
+		t.Error("the responder alone has signed the receipt")
+	}
+	if _, err := a.CheckReceipt(receipt.Body.(Signed), p.members); err != nil {
+		t.Fatal(err)
+	}
+	limit := p.answer.Expires + receiptGrace
+	if !a.Accounted() || a.Expire(limit-1) || !a.Expire(limit) || a.State() != Closed || a.Reason() != 0 {
+		t.Errorf("the proposer's round is %s, %s", a.State(), a.Reason())
+	}
+	if _, err := a.Certificate(); err != nil {
+		t.Error(err)
+	}
+	if !b.Expire(limit) || b.State() != Expired {
+		t.Errorf("the responder's round is %s", b.State())
+	}
+}

@@ -28,6 +28,7 @@ import (
 	"encoding/hex"
 	"slices"
 
+	"entente/crypto/dp"
 	"entente/crypto/sign"
 	"entente/protocol/terms"
 	"entente/protocol/wire"
@@ -275,7 +276,7 @@ func (m *Machine) run(mode terms.Mode, proposerReceives, mutual bool) Run {
 	if mode == terms.Count {
 		r.Suite, r.EpsilonMilli = CountSuite, m.answer.Terms.EpsilonMilli
 	}
-	r.Receiver, r.Sender = int(m.offer.Class), int(m.answer.Class)
+	r.Receiver, r.Sender = withNoise(m.offer.Class, r.EpsilonMilli), withNoise(m.answer.Class, r.EpsilonMilli)
 	sender := m.answer.Suites
 	if !proposerReceives {
 		r.Receiver, r.Sender = r.Sender, r.Receiver
@@ -285,6 +286,28 @@ func (m *Machine) run(mode terms.Mode, proposerReceives, mutual bool) Run {
 		r.SenderPublic = key.Public
 	}
 	return r
+}
+
+// withNoise is the class that a list takes in a run whose noise is for ε: the public
+// dummies of a count stand in the lists as well.
+func withNoise(class, epsilonMilli uint32) int {
+	if epsilonMilli == 0 {
+		return int(class)
+	}
+	noise, err := dp.NewNoise(epsilonMilli)
+	if err != nil {
+		return maxClass + 1 // not reached with valid terms: more than any run takes
+	}
+	return wire.SizeClass(int(class) + noise.Max())
+}
+
+// LargestClass is the class that a list takes in the largest run of these terms. It is
+// what rules and quotas count: a cheat can fill a dummy's place with a guess.
+func LargestClass(t terms.Terms, class uint32) int {
+	if t.Proposer == terms.Count || t.Responder == terms.Count {
+		return withNoise(class, t.EpsilonMilli)
+	}
+	return int(class)
 }
 
 // exactSuite is the suite that the responder chose for mode ids.

@@ -73,10 +73,12 @@ func (a Answer) validate(o Offer, offer [32]byte) error {
 		return fault(wire.AboveGrant, "the answer takes more than was granted")
 	case a.Terms.Proposer == terms.None && a.Terms.Responder == terms.None:
 		return fault(wire.Malformed, "the answer permits nothing: a refusal has its own message")
-	case !neighbours(a.Normaliser, o.Normaliser):
+	case !Neighbours(a.Normaliser, o.Normaliser):
 		return fault(wire.UnsupportedVersion, "the canonical forms of the two sides are more than one version apart")
 	case a.Class < a.Terms.MinItems, o.Class < a.Terms.MinItems:
 		return fault(wire.AboveGrant, "a list is smaller than the agreed minimum")
+	case LargestClass(a.Terms, a.Class) > maxClass, LargestClass(a.Terms, o.Class) > maxClass:
+		return fault(wire.TooLarge, "with the noise of a count a list is larger than a run takes")
 	}
 	if err := sided(a.Rules, a.Class, a.Commitment, a.Suites); err != nil {
 		return err
@@ -125,8 +127,8 @@ func sided(rules []byte, class uint32, commitment []byte, suites []SuiteKey) err
 	return nil
 }
 
-// neighbours accepts two versions of a canonical form that are equal or one apart.
-func neighbours(a, b uint16) bool { return a == b || a+1 == b || b+1 == a }
+// Neighbours accepts two versions of a canonical form that are equal or one apart.
+func Neighbours(a, b uint16) bool { return a == b || a+1 == b || b+1 == a }
 
 // text accepts printable UTF-8 of at least min and at most maxText bytes. People read it
 // on their screens: what turns the direction of writing, or is not seen, has no place.

@@ -86,11 +86,11 @@ func All() []Description {
 	return out
 }
 
-// Names lists the names of the benches.
+// Names lists the benches with a sentence on each.
 func Names() []string {
 	var out []string
-	for _, b := range benches() {
-		out = append(out, b.name)
+	for _, d := range All() {
+		out = append(out, fmt.Sprintf("%s: %s (%s)", d.Name, d.About, d.Defaults))
 	}
 	return out
 }
