@@ -57,6 +57,14 @@ func watched(su Suite, w *workbook) Suite {
 	return su
 }
 
+// forgetful is the party without anything that came in.
+func (p party) forgetful() party {
+	p.journal = p.journal.copied()
+	delete(p.journal.records, "answers")
+	delete(p.journal.records, "tags")
+	return p
+}
+
 // cutAfter cuts the stream of a rig after a number of frames of both sides.
 func cutAfter(frames int64) func(role, net.Conn) io.ReadWriter {
 	var left atomic.Int64
@@ -68,13 +76,19 @@ func cutAfter(frames int64) func(role, net.Conn) io.ReadWriter {
 // chunk evaluated and proved once.
 func TestNoChunkIsEvaluatedTwice(t *testing.T) {
 	for name, c := range cases() {
+		if c.about.mutual {
+			continue // once it has returned, it cannot say that it has nothing
+		}
 		t.Run(name, func(t *testing.T) {
 			var w workbook
 			g := rig{suite: c.suite, senders: watched(c.suite, &w)}
 			g.r, g.s = agree(t, g.suite, c.about)
 			for frames := int64(2); ; frames += 2 {
-				g.r = g.r.fresh()
+				g.r = g.r.forgetful()
 				g.wrap = cutAfter(frames)
+				if frames > 100 {
+					t.Fatal("no end")
+				}
 				if e := g.run(t.Context()); e.rerr == nil && e.serr == nil {
 					checkWhole(t, g, e)
 					break
@@ -83,7 +97,7 @@ func TestNoChunkIsEvaluatedTwice(t *testing.T) {
 			w.check(t, name, 4, 1)
 			var tp [2]tape
 			for i := range tp {
-				g.r, g.wrap = g.r.fresh(), tp[i].wrap
+				g.r, g.wrap = g.r.forgetful(), tp[i].wrap
 				checkWhole(t, g, g.run(t.Context()).must(t))
 			}
 			w.check(t, name+", complete", 4, 1)
@@ -99,13 +113,16 @@ func TestNoChunkIsEvaluatedTwice(t *testing.T) {
 // Answers come out of the journal, not out of the questions again.
 func TestAnswersAreNotMadeFromOldQuestions(t *testing.T) {
 	for name, c := range cases() {
+		if c.about.mutual {
+			continue
+		}
 		g := rig{suite: c.suite}
 		g.r, g.s = agree(t, g.suite, c.about)
 		g.run(t.Context()).must(t)
 		for i, q := range g.s.journal.records["questions"] {
 			g.s.journal.records["questions"][i] = bytes.Repeat([]byte{0xff}, len(q))
 		}
-		g.r = g.r.fresh()
+		g.r = g.r.forgetful()
 		e := g.run(t.Context())
 		if e.rerr != nil || e.serr != nil {
 			t.Errorf("%s: %v, %v", name, e.rerr, e.serr)
@@ -204,7 +221,7 @@ func TestAFaultInQuestionsIsFinal(t *testing.T) {
 		g.run(t.Context())
 		before := len(w.times)
 		for range 3 {
-			g.r = g.r.fresh()
+			g.r = g.r.forgetful()
 			e := g.run(t.Context())
 			var p *wire.ProtocolError
 			if !errors.As(e.serr, &p) || p.Code != c.want {

@@ -175,29 +175,36 @@ func (r *oprfReceiver) verify(ctx context.Context) error {
 		if err := r.keep(ctx, r.link, answers, index, entries); err != nil {
 			return err
 		}
-		<-r.free
+		select {
+		case <-r.free:
+		default: // a question that was made after a failure took none
+		}
 		return nil
 	})
 }
 
 // pairs joins answers, which come in order, with their questions. A resumed run may be
-// answered before the question is made again; after a failure it never is.
+// answered before the question is made again; after a failure it is made here, so that an
+// answer that has arrived is never lost and each attempt gets further.
 func (r *oprfReceiver) pairs(ctx context.Context) iter.Seq2[verification, error] {
 	return func(yield func(verification, error) bool) {
+		failed := false
 		for a := range arrivals(r.answered)(ctx) {
 			var b *oprf.Batch
-			select {
-			case b = <-r.asked:
-			default:
+			var err error
+			if !failed {
 				select {
 				case b = <-r.asked:
 				case <-r.link.failed:
-					return
+					failed = true
 				case <-ctx.Done():
 					return
 				}
 			}
-			if !yield(verification{b, a}, nil) {
+			if failed {
+				b, err = r.blind(a.index)
+			}
+			if !yield(verification{b, a}, err) {
 				return
 			}
 		}
