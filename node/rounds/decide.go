@@ -127,6 +127,9 @@ func fits(o round.Offer) error {
 		if i < 0 {
 			return &wire.ProtocolError{Code: wire.UnsupportedVersion, Err: fmt.Errorf("the offer lacks suite %s", name)}
 		}
+		if err := exact.CheckPublic(name, o.Suites[i].Public); err != nil {
+			return err
+		}
 	}
 	return nil
 }

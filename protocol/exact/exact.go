@@ -30,7 +30,8 @@
 // guesses learns which of them hit); fairness (a receiver may keep what it owes); anything
 // against a later quantum computer; for "count" anything against a peer who departs from
 // the protocol. The run's order of memory accesses depends on secrets, its timing across
-// the network does not, apart from how fast a list is read from disk.
+// the network does not, apart from how fast a list is read before Start and how long its
+// elements are.
 //
 // SPEC.md holds frames, derivations, limits and the leakage table.
 package exact
