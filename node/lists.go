@@ -146,6 +146,33 @@ func (n *Node) Lists(ctx context.Context) ([]store.List, error) {
 	return lists, err
 }
 
+// Held is a row that an import kept back for the protection desk, for own eyes only.
+type Held struct {
+	Value         string `json:"value"`    // canonical
+	Original      string `json:"original"` // as it stood in the file
+	CaseReference string `json:"case_reference,omitempty"`
+}
+
+// HeldRows returns what is kept back from a list, oldest first.
+func (n *Node) HeldRows(ctx context.Context, name string) ([]Held, error) {
+	out := []Held{}
+	err := n.store.View(ctx, func(tx *store.Tx) error {
+		l, err := tx.ListByName(name)
+		if err != nil {
+			return err
+		}
+		rows, err := tx.HeldRecords(l.ID)
+		for _, r := range rows {
+			out = append(out, Held{Value: r.Value.Canonical(), Original: r.Original, CaseReference: r.Handling.CaseReference})
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("show held rows: %w", err)
+	}
+	return out, nil
+}
+
 // erased is the body of an Erased entry.
 type erased struct {
 	_     struct{} `codec:",toarray"`

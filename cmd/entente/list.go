@@ -12,13 +12,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"entente/node"
 	"entente/node/api"
 	"entente/node/intake"
 )
 
 func (a *app) list() *cobra.Command {
 	c := &cobra.Command{Use: "list", Short: "Check, import, show and erase lists of indicators"}
-	c.AddCommand(a.listImport(false), a.listImport(true), a.listShow(), a.listDelete())
+	c.AddCommand(a.listImport(false), a.listImport(true), a.listShow(), a.listHeld(), a.listDelete())
 	return c
 }
 
@@ -141,6 +142,33 @@ func (a *app) listShow() *cobra.Command {
 			row(w, "LIST", "KIND", "CATEGORY", "PURPOSE", "LEGAL BASIS", "ITEMS", "HELD", "SINCE")
 			for _, l := range lists {
 				row(w, l.Name, l.Kind, l.Category, l.Purpose, l.Basis, l.Items, l.Held, when(l.Created))
+			}
+		})
+	}
+	return a.forNode(c)
+}
+
+func (a *app) listHeld() *cobra.Command {
+	c := &cobra.Command{
+		Use: "held LIST", Short: "Show the rows that imports kept back for the protection desk", Args: exactly(1),
+		Long: `Show the rows that imports kept back for the protection desk, because their value
+stands on an own list of victims, witnesses, minors or protected persons. They take
+part in no round.`,
+		Example: "  entente list held --dir au wanted",
+	}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		path, err := listPath(args[0])
+		if err != nil {
+			return err
+		}
+		rows := []node.Held{}
+		if err := a.ask(c.Context(), func(x *api.Client) error { return x.Get(c.Context(), path+"/held", &rows) }); err != nil {
+			return err
+		}
+		return a.show(rows, func(w io.Writer) {
+			row(w, "VALUE", "AS WRITTEN", "CASE")
+			for _, r := range rows {
+				row(w, r.Value, r.Original, r.CaseReference)
 			}
 		})
 	}

@@ -252,6 +252,11 @@ func operationsOfLists(t *testing.T, c *api.Client, did func(method, path string
 	}
 	var lists []api.List
 	did("GET", "/lists", c.Get(t.Context(), "/lists", &lists))
+	held := []node.Held{}
+	did("GET", "/lists/{name}/held", c.Get(t.Context(), "/lists/"+url.PathEscape(lists[0].Name)+"/held", &held))
+	if len(held) != 0 {
+		t.Errorf("%d rows are held of a list without protected persons", len(held))
+	}
 	if len(lists) != 2 || lists[0].Name != other || lists[1].Items != 2 {
 		t.Errorf("lists are %+v", lists)
 	}

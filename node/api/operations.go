@@ -156,6 +156,9 @@ func (h handlers) lists(a huma.API) {
 	operation(a, http.MethodDelete, "/lists/{name}", "Erase a list", done(func(ctx context.Context, in *listInput) error {
 		return h.node.DeleteList(ctx, in.Name)
 	}))
+	operation(a, http.MethodGet, "/lists/{name}/held", "Rows kept back for the protection desk", func(ctx context.Context, in *listInput) ([]node.Held, error) {
+		return h.node.HeldRows(ctx, in.Name)
+	})
 	operation(a, http.MethodPost, "/lists/{name}/import", "Read a CSV file into a list, or check it", h.importList)
 }
 

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"entente/protocol/roster"
 )
 
 // Limits of single settings.
@@ -17,8 +19,8 @@ const (
 	maxIdle      = time.Hour
 )
 
-// Validate reports every setting that is out of range, by its key. What a member's
-// identity and an address must look like in full is checked where they are used.
+// Validate reports every setting that is out of range, by its key. What an address must
+// look like in full is checked where it is used.
 func (c Config) Validate() error {
 	var errs []error
 	wrong := func(key, format string, args ...any) {
@@ -26,6 +28,8 @@ func (c Config) Validate() error {
 	}
 	if c.Member.ID == "" {
 		wrong("member.id", "is missing")
+	} else if err := roster.CheckID(c.Member.ID); err != nil {
+		wrong("member.id", "%v", err)
 	}
 	if !slices.Contains([]string{"state", "organisation", "ngo", "observer"}, c.Member.Role) {
 		wrong("member.role", "must be state, organisation, ngo or observer")

@@ -24,7 +24,7 @@ func (s *Service) drive(ctx context.Context, id round.ID) {
 		}
 		if over {
 			if err != nil && ctx.Err() == nil {
-				s.o.Log.Error("a round stopped", "round", id, "error", err)
+				s.o.Log.Info("a round ended without a result", "round", id, "error", err)
 			}
 			return
 		}
