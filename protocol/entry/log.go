@@ -124,11 +124,12 @@ func readFrame(r *bufio.Reader, offset int64) (Frame, error) {
 	if n == 0 || n > MaxSigned {
 		return Frame{}, &LogError{Offset: offset, Err: fmt.Errorf("an entry of %d bytes cannot be", n)}
 	}
-	body := make([]byte, n)
-	if _, err := io.ReadFull(r, body); err != nil {
-		if err == io.EOF {
-			err = io.ErrUnexpectedEOF
-		}
+	// A length alone, of a torn end, sets no memory aside.
+	body, err := io.ReadAll(io.LimitReader(r, int64(n)))
+	if err == nil && len(body) < int(n) {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != nil {
 		return Frame{}, torn(err, offset)
 	}
 	s, err := Unmarshal(body)
