@@ -113,16 +113,3 @@ func TestOneMemberLeavesRoom(t *testing.T) {
 		w.halt(id, th)
 	})
 }
-
-// TestRosterChangeEndsRounds: an offer under a roster that is no longer in force comes
-// to nothing on either side, and says so.
-func TestRosterChangeEndsRounds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		x := newPair(t)
-		p := x.puppet("AU", x.id)
-		o := p.offer()
-		o.Roster = make([]byte, 32)
-		p.refused("another roster", p.signed(o), wire.OtherRoster)
-		x.halt(x.au, x.id)
-	})
-}

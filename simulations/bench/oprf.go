@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"iter"
 	"net"
-	"slices"
 	"sync"
 
 	"entente/protocol/exact"
@@ -42,11 +41,11 @@ func runExact(ctx context.Context, m *meter, p Params) error {
 		var sent error
 		var peer sync.WaitGroup
 		peer.Go(func() {
-			given, sent = suite.Send(ctx, y, right, b, &memory{}, nil)
+			given, sent = suite.Send(ctx, y, right, b, nil, nil)
 			sent = errors.Join(sent, y.Close())
 		})
 		var received error
-		got, received = suite.Receive(ctx, x, left, a, &memory{}, nil)
+		got, received = suite.Receive(ctx, x, left, a, nil, nil)
 		received = errors.Join(received, x.Close())
 		peer.Wait()
 		return errors.Join(received, sent)
@@ -72,38 +71,6 @@ func (s numbers) All() iter.Seq2[[]byte, error] {
 	return func(yield func([]byte, error) bool) {
 		for i := range s.length {
 			if !yield(binary.BigEndian.AppendUint64([]byte{1}, uint64(s.first+i)), nil) {
-				return
-			}
-		}
-	}
-}
-
-// memory is a journal that lasts as long as the bench.
-type memory struct {
-	mu    sync.Mutex
-	flows map[string][][]byte
-}
-
-func (j *memory) Put(_ context.Context, flow string, sequence int, data []byte) error {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.flows == nil {
-		j.flows = map[string][][]byte{}
-	}
-	if sequence != len(j.flows[flow]) {
-		return fmt.Errorf("record %d of %s is out of order", sequence, flow)
-	}
-	j.flows[flow] = append(j.flows[flow], slices.Clone(data))
-	return nil
-}
-
-func (j *memory) Chunks(_ context.Context, flow string) iter.Seq2[[]byte, error] {
-	j.mu.Lock()
-	chunks := slices.Clone(j.flows[flow])
-	j.mu.Unlock()
-	return func(yield func([]byte, error) bool) {
-		for _, c := range chunks {
-			if !yield(c, nil) {
 				return
 			}
 		}
