@@ -98,6 +98,8 @@ func allowed(folder string) []string {
 		return []string{"simulations", "node", "policy", "protocol", "crypto"}
 	case in(folder, "cmd/entente"):
 		return []string{"node", "policy", "protocol", "crypto", "simulations/demo", "simulations/bench"}
+	case in(folder, "cmd/entente-sim"):
+		return []string{"simulations"}
 	case in(folder, "cmd/entente-verify"):
 		return []string{"node/audit", "protocol", "crypto"}
 	}
@@ -122,6 +124,39 @@ func TestImportsGoOneWay(t *testing.T) {
 	}
 }
 
+// TestNodesLinkNoAttackers follows the imports of every binary. What attackers and weak
+// baselines live in must reach entente-sim, and no other.
+func TestNodesLinkNoAttackers(t *testing.T) {
+	imports := map[string][]string{}
+	for _, s := range module(t) {
+		if !s.test {
+			imports[s.folder] = append(imports[s.folder], s.imports...)
+		}
+	}
+	binaries := 0
+	for folder := range imports {
+		if !in(folder, "cmd") {
+			continue
+		}
+		binaries++
+		linked := map[string]bool{}
+		for queue := []string{folder}; len(queue) > 0; queue = queue[1:] {
+			for _, p := range imports[queue[0]] {
+				if ours, ok := strings.CutPrefix(p, "entente/"); ok && !linked[ours] {
+					linked[ours] = true
+					queue = append(queue, ours)
+				}
+			}
+		}
+		if attacks := folder == "cmd/entente-sim"; linked["simulations/adversary"] != attacks {
+			t.Errorf("%s links simulations/adversary: %v, must be %v", folder, !attacks, attacks)
+		}
+	}
+	if binaries < 3 {
+		t.Errorf("found only %d binaries", binaries)
+	}
+}
+
 // homes names the only folders that may import a third-party library.
 var homes = map[string][]string{
 	"github.com/libp2p/":           {"node/transport", "simulations/fabric"},
@@ -129,7 +164,8 @@ var homes = map[string][]string{
 	"github.com/quic-go/":          {"node/transport", "simulations/fabric"},
 	"github.com/marcopolo/simnet":  {"simulations/fabric"},
 	"github.com/ugorji/go/codec":   {"protocol/wire"},
-	"github.com/cloudflare/circl":  {"crypto"},
+	"github.com/cloudflare/circl":  {"crypto", "simulations/bench"}, // bench measures against it
+	"filippo.io/edwards25519":      {"crypto"},
 	"github.com/cedar-policy/":     {"policy"},
 	"database/sql":                 {"node/store"},
 	"modernc.org/":                 {"node/store"},

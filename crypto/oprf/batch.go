@@ -1,49 +1,48 @@
 package oprf
 
 import (
-	"errors"
+	"crypto/sha512"
+	"encoding/binary"
 	"fmt"
 
-	"github.com/cloudflare/circl/group"
-	circl "github.com/cloudflare/circl/oprf"
-	"github.com/cloudflare/circl/zk/dleq"
+	"entente/crypto/ristretto"
 )
 
 // Batch is what a client keeps between its request and the server's answer.
 type Batch struct {
-	client  circl.VerifiableClient
-	data    *circl.FinalizeData
+	public  *PublicKey
+	inputs  [][]byte
+	blinds  []ristretto.Scalar
+	points  ristretto.Points // the request, for the proof
 	blinded []byte
 }
 
 // Blind blinds each input with the blind at the same place, to be evaluated by the
-// holder of this public key. A blind must never serve
-// for two different inputs; with the same input it gives the same bytes, so that a
-// lost request can be sent again.
+// holder of this public key. A blind must never serve for two different inputs; with the
+// same input it gives the same bytes, so that a lost request can be sent again. The batch
+// keeps the inputs.
 func (p *PublicKey) Blind(inputs [][]byte, blinds []Scalar) (*Batch, error) {
-	if err := checkInputs(inputs); err != nil {
-		return nil, fmt.Errorf("blind: %w", err)
-	}
 	if len(blinds) != len(inputs) {
 		return nil, fmt.Errorf("blind %d inputs with %d blinds: %w", len(inputs), len(blinds), ErrSize)
 	}
-	scalars := make([]group.Scalar, len(blinds))
-	for i, b := range blinds {
-		if b.s == nil {
+	b := &Batch{public: p, inputs: inputs, blinds: make([]ristretto.Scalar, len(blinds))}
+	for i := range blinds {
+		if !blinds[i].usable() {
 			return nil, fmt.Errorf("blind input %d: %w", i, ErrScalar)
 		}
-		scalars[i] = b.s
+		b.blinds[i] = blinds[i].s
 	}
-	client := circl.NewVerifiableClient(suite(), p.key)
-	data, request, err := client.DeterministicBlind(inputs, scalars)
+	w, err := p.benches.take()
 	if err != nil {
+		return nil, err
+	}
+	defer p.benches.put(w)
+	if err := w.hash(&b.points, inputs, hashToGroup+p.form.context()); err != nil {
 		return nil, fmt.Errorf("blind: %w", err)
 	}
-	blinded, err := encode(request.Elements)
-	if err != nil {
-		return nil, fmt.Errorf("blind: %w", err)
-	}
-	return &Batch{client: client, data: data, blinded: blinded}, nil
+	w.MulEach(&b.points, &b.points, b.blinds)
+	b.blinded = w.write(&b.points)
+	return b, nil
 }
 
 // Blinded returns the request: one element for each input, in order.
@@ -56,29 +55,44 @@ func (b *Batch) Finalize(evaluated, proof []byte) ([][]byte, error) {
 	if len(evaluated) != len(b.blinded) {
 		return nil, fmt.Errorf("finalize %d bytes for a batch of %d: %w", len(evaluated), len(b.blinded), ErrSize)
 	}
-	elements, err := decode(evaluated)
+	w, err := b.public.benches.take()
 	if err != nil {
+		return nil, err
+	}
+	defer b.public.benches.put(w)
+	if err := w.read(&w.a, evaluated); err != nil {
 		return nil, fmt.Errorf("finalize: %w", err)
 	}
-	p, err := parseProof(proof)
-	if err != nil {
+	if err := b.public.verify(w, statement{b.blinded, evaluated, &b.points, &w.a}, proof); err != nil {
 		return nil, fmt.Errorf("finalize: %w", err)
 	}
-	outputs, err := b.client.Finalize(b.data, &circl.Evaluation{Elements: elements, Proof: p})
-	switch {
-	case errors.Is(err, circl.ErrInvalidProof):
-		return nil, fmt.Errorf("finalize: %w", ErrProof)
-	case err != nil:
-		return nil, fmt.Errorf("finalize: %w", err)
+	inverses := make([]ristretto.Scalar, len(b.blinds))
+	copy(inverses, b.blinds)
+	if err := ristretto.InvertAll(inverses); err != nil {
+		return nil, fmt.Errorf("finalize: %w: %w", ErrScalar, err)
 	}
-	return outputs, nil
+	w.MulEach(&w.a, &w.a, inverses)
+	clear(inverses)
+	return outputs(b.inputs, w.write(&w.a)), nil
 }
 
-// parseProof reads the two scalars of a proof strictly.
-func parseProof(b []byte) (*dleq.Proof, error) {
-	p := new(dleq.Proof)
-	if err := p.UnmarshalBinary(curve(), b); err != nil {
-		return nil, fmt.Errorf("parse proof of %d bytes: %w", len(b), ErrProof)
+// outputs hashes inputs with their elements, as Finalize of RFC 9497 section 3.3.1 does.
+func outputs(inputs [][]byte, elements []byte) [][]byte {
+	all := make([]byte, 0, len(inputs)*OutputSize)
+	out := make([][]byte, len(inputs))
+	var message []byte
+	for i, in := range inputs {
+		message = appendField(message[:0], in)
+		message = appendField(message, elements[i*ElementSize:(i+1)*ElementSize])
+		message = append(message, "Finalize"...)
+		sum := sha512.Sum512(message)
+		all = append(all, sum[:]...)
+		out[i] = all[i*OutputSize : (i+1)*OutputSize : (i+1)*OutputSize]
 	}
-	return p, nil
+	return out
+}
+
+// appendField appends a content of at most MaxInput bytes after its length as two bytes.
+func appendField(b, content []byte) []byte {
+	return append(binary.BigEndian.AppendUint16(b, uint16(len(content))), content...)
 }

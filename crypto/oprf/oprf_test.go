@@ -10,8 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/cloudflare/circl/group"
-	circl "github.com/cloudflare/circl/oprf"
+	"entente/crypto/ristretto"
 )
 
 // seed is a fixed seed for tests.
@@ -26,9 +25,19 @@ func unhex(t testing.TB, s string) []byte {
 	return b
 }
 
-func newKey(t testing.TB, b byte) *Key {
+func newKey(t testing.TB, b byte) *Key { return keyWith(t, ristretto.Auto, Batched, b) }
+
+// kernels are those that this machine has.
+func kernels() []ristretto.Kernel {
+	if ristretto.Detect() == ristretto.Generic {
+		return []ristretto.Kernel{ristretto.Generic}
+	}
+	return []ristretto.Kernel{ristretto.Generic, ristretto.Detect()}
+}
+
+func keyWith(t testing.TB, kernel ristretto.Kernel, form Form, b byte) *Key {
 	t.Helper()
-	k, err := DeriveKey(seed(b), []byte("test"))
+	k, err := deriveKey(kernel, form, seed(b), []byte("test"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,83 +63,54 @@ func newBatch(t testing.TB, p *PublicKey, n int) (*Batch, [][]byte) {
 }
 
 func TestBatchGivesTheServersOutputs(t *testing.T) {
-	k := newKey(t, 1)
-	for _, n := range []int{1, 2, 71} {
-		b, inputs := newBatch(t, k.Public(), n)
-		evaluated, proof, err := k.Evaluate(b.Blinded())
-		if err != nil {
-			t.Fatal(err)
-		}
-		outputs, err := b.Finalize(evaluated, proof)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i, in := range inputs {
-			want, err := k.Output(in)
-			if err != nil {
-				t.Fatal(err)
+	for _, form := range []Form{Unproven, Standard, Batched} {
+		want := map[int][]byte{} // of the first kernel
+		for _, kernel := range kernels() {
+			k := keyWith(t, kernel, form, 1)
+			for _, n := range []int{1, 2, 8, 9, 71} {
+				b, inputs := newBatch(t, k.Public(), n)
+				evaluated, proof, err := k.Evaluate(b.Blinded())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(proof) != form.proofSize() {
+					t.Errorf("%v: a proof of %d bytes", form, len(proof))
+				}
+				outputs, err := b.Finalize(evaluated, proof)
+				if err != nil {
+					t.Fatal(err)
+				}
+				own, err := k.Outputs(inputs)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for i := range inputs {
+					if len(outputs[i]) != OutputSize || !bytes.Equal(outputs[i], own[i]) {
+						t.Errorf("%v, %v, batch of %d, input %d: outputs differ", form, kernel, n, i)
+					}
+				}
+				all := bytes.Join(append(outputs, b.Blinded(), evaluated), nil)
+				if want[n] == nil {
+					want[n] = all
+				} else if !bytes.Equal(all, want[n]) {
+					t.Errorf("%v, batch of %d: kernels differ", form, n)
+				}
 			}
-			if len(outputs[i]) != OutputSize || !bytes.Equal(outputs[i], want) {
-				t.Errorf("batch of %d, input %d: outputs differ", n, i)
-			}
 		}
-	}
-}
-
-// The other implementation's server and client must work with this one's.
-func TestStockServerAndClientAgree(t *testing.T) {
-	k := newKey(t, 1)
-	private, err := circl.DeriveKey(suite(), circl.VerifiableMode, seed(1), []byte("test"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, request, err := circl.NewVerifiableClient(suite(), private.Public()).Blind([][]byte{[]byte("x"), []byte("y")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	blinded, err := encode(request.Elements)
-	if err != nil {
-		t.Fatal(err)
-	}
-	evaluated, proof, err := k.Evaluate(blinded)
-	if err != nil {
-		t.Fatal(err)
-	}
-	elements, err := decode(evaluated)
-	if err != nil {
-		t.Fatal(err)
-	}
-	evaluation := &circl.Evaluation{Elements: elements}
-	evaluation.Proof, err = parseProof(proof)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := circl.NewVerifiableClient(suite(), private.Public()).Finalize(data, evaluation); err != nil {
-		t.Errorf("stock client refuses our answer: %v", err)
-	}
-
-	b, _ := newBatch(t, k.Public(), 3)
-	in, err := decode(b.Blinded())
-	if err != nil {
-		t.Fatal(err)
-	}
-	stock, err := circl.NewVerifiableServer(suite(), private).Evaluate(&circl.EvaluationRequest{Elements: in})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if evaluated, err = encode(stock.Elements); err != nil {
-		t.Fatal(err)
-	}
-	if proof, err = stock.Proof.MarshalBinary(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := b.Finalize(evaluated, proof); err != nil {
-		t.Errorf("we refuse the stock server's answer: %v", err)
 	}
 }
 
 func TestFinalizeRefusesWrongAnswers(t *testing.T) {
-	k, other := newKey(t, 1), newKey(t, 2)
+	for _, form := range []Form{Standard, Batched} {
+		for _, kernel := range kernels() {
+			t.Run(fmt.Sprint(form, " ", kernel), func(t *testing.T) {
+				refuseWrongAnswers(t, keyWith(t, kernel, form, 1), keyWith(t, kernel, form, 2))
+			})
+		}
+	}
+}
+
+func refuseWrongAnswers(t *testing.T, k, other *Key) {
 	b, _ := newBatch(t, k.Public(), 4)
 	evaluated, proof, err := k.Evaluate(b.Blinded())
 	if err != nil {
@@ -202,10 +182,12 @@ func TestLimits(t *testing.T) {
 		"no points":      func() error { _, err := blind.Mask(nil); return err },
 		"half a point":   func() error { _, err := blind.Unmask(make([]byte, 33)); return err },
 		"many points":    func() error { _, _, err := k.Evaluate(make([]byte, (MaxBatch+1)*ElementSize)); return err },
-		"long output":    func() error { _, err := k.Output(long); return err },
-		"short key":      func() error { _, err := ParsePublicKey(make([]byte, 31)); return err },
-		"short seed":     func() error { _, err := DeriveKey(seed(1)[1:], nil); return err },
-		"long info":      func() error { _, err := DeriveKey(seed(1), long); return err },
+		"many outputs":   func() error { _, err := k.Outputs(many); return err },
+		"unknown form":   func() error { _, err := DeriveKey(Batched+1, seed(1), nil); return err },
+		"long output":    func() error { _, err := k.Outputs([][]byte{long}); return err },
+		"short key":      func() error { _, err := ParsePublicKey(Batched, make([]byte, 31)); return err },
+		"short seed":     func() error { _, err := DeriveKey(Batched, seed(1)[1:], nil); return err },
+		"long info":      func() error { _, err := DeriveKey(Batched, seed(1), long); return err },
 		"scalar's seed":  func() error { _, err := DeriveScalar(nil, 0); return err },
 	}
 	for name, call := range calls {
@@ -216,7 +198,7 @@ func TestLimits(t *testing.T) {
 	if _, err := k.Public().Blind([][]byte{{1}}, []Scalar{{}}); !errors.Is(err, ErrScalar) {
 		t.Errorf("unset blind: %v", err)
 	}
-	if _, err := k.Output(long[1:]); err != nil {
+	if _, err := k.Outputs([][]byte{long[1:]}); err != nil {
 		t.Errorf("longest input: %v", err)
 	}
 }
@@ -275,16 +257,13 @@ func TestScalars(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			b, err := a.s.MarshalBinary()
-			if err != nil {
-				t.Fatal(err)
-			}
+			b := a.s.Bytes()
 			if seen[string(b)] {
 				t.Errorf("scalar %d of seed %d came before", i, s)
 			}
 			seen[string(b)] = true
 			again, err := ParseScalar(b)
-			if err != nil || !again.s.IsEqual(a.s) {
+			if err != nil || !again.s.Equal(&a.s) {
 				t.Errorf("scalar %d of seed %d does not parse back: %v", i, s, err)
 			}
 		}
@@ -306,14 +285,22 @@ func TestScalars(t *testing.T) {
 // everything that can change.
 func TestProofNonces(t *testing.T) {
 	k, other := newKey(t, 1), newKey(t, 2)
-	base := k.nonce([]byte("f"), []byte("b"), []byte("e"))
-	for name, n := range map[string]group.Scalar{
-		"fresh bytes": k.nonce([]byte("g"), []byte("b"), []byte("e")),
-		"questions":   k.nonce([]byte("f"), []byte("c"), []byte("e")),
-		"answers":     k.nonce([]byte("f"), []byte("b"), []byte("d")),
-		"key":         other.nonce([]byte("f"), []byte("b"), []byte("e")),
+	nonce := func(k *Key, parts ...string) string {
+		n, err := k.nonce([]byte(parts[0]), []byte(parts[1]), []byte(parts[2]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(n.Bytes())
+	}
+	base := nonce(k, "f", "b", "e")
+	for name, n := range map[string]string{
+		"fresh bytes": nonce(k, "g", "b", "e"),
+		"questions":   nonce(k, "f", "c", "e"),
+		"answers":     nonce(k, "f", "b", "d"),
+		"key":         nonce(other, "f", "b", "e"),
+		"form":        nonce(keyWith(t, ristretto.Auto, Standard, 1), "f", "b", "e"),
 	} {
-		if n.IsEqual(base) {
+		if n == base {
 			t.Errorf("the nonce does not depend on the %s", name)
 		}
 	}
@@ -334,10 +321,7 @@ func TestProofNonces(t *testing.T) {
 func TestSecretsDoNotPrint(t *testing.T) {
 	k := newKey(t, 1)
 	s := k.Scalar()
-	secret, err := s.s.MarshalBinary()
-	if err != nil {
-		t.Fatal(err)
-	}
+	secret := s.s.Bytes()
 	var out bytes.Buffer
 	for _, v := range []any{k, *k, s, &s} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%q", "%d"} {
@@ -367,7 +351,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 
 func TestPublicKey(t *testing.T) {
 	k, other := newKey(t, 1), newKey(t, 2)
-	p, err := ParsePublicKey(k.Public().Bytes())
+	p, err := ParsePublicKey(Batched, k.Public().Bytes())
 	if err != nil {
 		t.Fatal(err)
 	}

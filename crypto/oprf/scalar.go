@@ -6,7 +6,7 @@ import (
 	"io"
 	"log/slog"
 
-	"github.com/cloudflare/circl/group"
+	"entente/crypto/ristretto"
 )
 
 const (
@@ -19,7 +19,10 @@ const (
 
 // Scalar is a secret number: a blind for one input, or a mask for a whole list. It is
 // never zero and prints nothing of itself. The zero value is not usable.
-type Scalar struct{ s group.Scalar }
+type Scalar struct{ s ristretto.Scalar }
+
+// usable tells whether it is not the zero value.
+func (s *Scalar) usable() bool { return !s.s.IsZero() }
 
 // DeriveScalar returns the scalar number index of a seed of SeedSize bytes.
 func DeriveScalar(seed []byte, index uint64) (Scalar, error) {
@@ -27,7 +30,10 @@ func DeriveScalar(seed []byte, index uint64) (Scalar, error) {
 		return Scalar{}, fmt.Errorf("derive scalar from a seed of %d bytes: %w", len(seed), ErrSize)
 	}
 	message := binary.BigEndian.AppendUint64(append(make([]byte, 0, SeedSize+8), seed...), index)
-	s := curve().HashToScalar(message, []byte(scalarLabel))
+	s, err := ristretto.HashToScalar(message, []byte(scalarLabel))
+	if err != nil {
+		return Scalar{}, fmt.Errorf("derive scalar: %w", err)
+	}
 	if s.IsZero() { // probability 2^-252
 		return Scalar{}, fmt.Errorf("derive scalar: %w", ErrScalar)
 	}
@@ -37,8 +43,8 @@ func DeriveScalar(seed []byte, index uint64) (Scalar, error) {
 // ParseScalar reads a scalar in the encoding of RFC 9496: ScalarSize bytes, little
 // endian, reduced, not zero.
 func ParseScalar(b []byte) (Scalar, error) {
-	s := curve().NewScalar()
-	if err := s.UnmarshalBinary(b); err != nil || s.IsZero() {
+	s, err := ristretto.ParseScalar(b)
+	if err != nil || s.IsZero() {
 		return Scalar{}, fmt.Errorf("parse scalar of %d bytes: %w", len(b), ErrScalar)
 	}
 	return Scalar{s}, nil
@@ -46,39 +52,37 @@ func ParseScalar(b []byte) (Scalar, error) {
 
 // MaskInputs hashes each input to the group and multiplies it by the scalar.
 func (s Scalar) MaskInputs(inputs [][]byte) ([]byte, error) {
-	if err := checkInputs(inputs); err != nil {
-		return nil, fmt.Errorf("mask inputs: %w", err)
-	}
-	points := make([]group.Element, len(inputs))
-	for i, in := range inputs {
-		points[i] = curve().HashToElement(in, []byte(pointLabel))
-	}
-	return s.multiply(points, s.s)
+	return s.mask("mask inputs", &s.s, func(w *bench) error { return w.hash(&w.a, inputs, pointLabel) })
 }
 
 // Mask multiplies each of a batch of encoded elements by the scalar.
 func (s Scalar) Mask(points []byte) ([]byte, error) {
-	elements, err := decode(points)
-	if err != nil {
-		return nil, fmt.Errorf("mask: %w", err)
-	}
-	return s.multiply(elements, s.s)
+	return s.mask("mask", &s.s, func(w *bench) error { return w.read(&w.a, points) })
 }
 
 // Unmask undoes Mask with the same scalar.
 func (s Scalar) Unmask(points []byte) ([]byte, error) {
-	elements, err := decode(points)
-	if err != nil {
-		return nil, fmt.Errorf("unmask: %w", err)
+	var inverse ristretto.Scalar
+	if err := inverse.Invert(&s.s); err != nil {
+		return nil, fmt.Errorf("unmask: %w", ErrScalar)
 	}
-	return s.multiply(elements, curve().NewScalar().Inv(s.s))
+	return s.mask("unmask", &inverse, func(w *bench) error { return w.read(&w.a, points) })
 }
 
-func (Scalar) multiply(elements []group.Element, by group.Scalar) ([]byte, error) {
-	for _, e := range elements {
-		e.Mul(e, by)
+// mask multiplies what load puts into w.a.
+func (s Scalar) mask(what string, by *ristretto.Scalar, load func(*bench) error) ([]byte, error) {
+	if !s.usable() {
+		return nil, fmt.Errorf("%s: %w", what, ErrScalar)
 	}
-	return encode(elements)
+	w, err := new(benches).take()
+	if err != nil {
+		return nil, err
+	}
+	if err := load(w); err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	w.Mul(&w.a, &w.a, by)
+	return w.write(&w.a), nil
 }
 
 // Format prints a fixed text for every verb.

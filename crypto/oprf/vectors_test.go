@@ -6,9 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"entente/crypto/ristretto"
 	"entente/protocol/vectors"
-
-	"github.com/cloudflare/circl/group"
 )
 
 // list splits a comma-separated field of hex strings.
@@ -20,13 +19,13 @@ func list(t *testing.T, s string) [][]byte {
 	return all
 }
 
-// TestVectors runs the published vectors of RFC 9497 appendix A.1.2 and the refusals.
+// TestVectors runs the published vectors of RFC 9497 appendices A.1.1 and A.1.2, and the refusals.
 func TestVectors(t *testing.T) {
 	all, err := vectors.Load("oprf")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(all) < 20 {
+	if len(all) < 50 {
 		t.Fatalf("only %d vectors", len(all))
 	}
 	for _, v := range all {
@@ -54,11 +53,7 @@ func compute(t *testing.T, v vectors.Vector) []byte {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b, err := s.s.MarshalBinary()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return b
+		return s.s.Bytes()
 	case "masked", "remasked", "unmasked":
 		s, err := ParseScalar(in("scalar"))
 		if err != nil {
@@ -83,7 +78,7 @@ func compute(t *testing.T, v vectors.Vector) []byte {
 }
 
 func computeVOPRF(t *testing.T, v vectors.Vector, what string) []byte {
-	k, err := DeriveKey(unhex(t, v.Input["seed"]), unhex(t, v.Input["info"]))
+	k, err := DeriveKey(formOf(v.Name), unhex(t, v.Input["seed"]), unhex(t, v.Input["info"]))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,11 +98,13 @@ func computeVOPRF(t *testing.T, v vectors.Vector, what string) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	nonce, err := ParseScalar(unhex(t, v.Input["nonce"]))
-	if err != nil {
-		t.Fatal(err)
+	var nonce Scalar // none where there is no proof
+	if in, ok := v.Input["nonce"]; ok {
+		if nonce, err = ParseScalar(unhex(t, in)); err != nil {
+			t.Fatal(err)
+		}
 	}
-	evaluated, proof, err := k.evaluate(batch.Blinded(), func([]byte) group.Scalar { return nonce.s })
+	evaluated, proof, err := k.evaluate(batch.Blinded(), func([]byte) (ristretto.Scalar, error) { return nonce.s, nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,8 +122,48 @@ func computeVOPRF(t *testing.T, v vectors.Vector, what string) []byte {
 	case "output":
 		return bytes.Join(outputs, nil)
 	}
+	return computeProof(t, k, batch, evaluated, what)
+}
+
+// computeProof returns what a proof of form Batched is made of.
+func computeProof(t *testing.T, k *Key, batch *Batch, evaluated []byte, what string) []byte {
+	w, err := k.public.benches.take()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.read(&w.b, evaluated); err != nil {
+		t.Fatal(err)
+	}
+	m, z := &w.few[0], &w.few[1]
+	seed, err := k.public.composite(w, statement{batch.blinded, evaluated, &batch.points, &w.b}, m, z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch what {
+	case "seed":
+		return seed
+	case "coefficients":
+		var all []byte
+		for _, d := range shortCoefficients(seed, len(evaluated)/ElementSize) {
+			all = append(all, d[:]...)
+		}
+		return all
+	case "composites":
+		return append(w.write(m), w.write(z)...)
+	}
 	t.Fatalf("no vector is called %s", what)
 	return nil
+}
+
+// formOf tells from a vector's name which form it is about.
+func formOf(name string) Form {
+	switch {
+	case strings.Contains(name, "/oprf/"):
+		return Unproven
+	case strings.Contains(name, "/voprf/"):
+		return Standard
+	}
+	return Batched
 }
 
 // refuse feeds bad bytes to every function that reads them from a peer.
@@ -143,7 +180,7 @@ func refuse(t *testing.T, v vectors.Vector, bad []byte) {
 		_, e2 := batch.Finalize(bad, proof)
 		_, e3 := k.Scalar().Mask(bad)
 		_, e4 := k.Scalar().Unmask(bad)
-		_, e5 := ParsePublicKey(bad)
+		_, e5 := ParsePublicKey(Batched, bad)
 		for i, err := range []error{e1, e2, e3, e4, e5} {
 			if !errors.Is(err, ErrElement) {
 				t.Errorf("reader %d: %v", i, err)

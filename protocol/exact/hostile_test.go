@@ -188,7 +188,7 @@ func TestHostilePeers(t *testing.T) {
 }
 
 func TestHostilePeersOfOPRF(t *testing.T) {
-	other, err := oprf.DeriveKey(make([]byte, 32), nil)
+	other, err := oprf.DeriveKey(oprf.Batched, make([]byte, 32), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,6 +41,15 @@ func newSecret(suite string) (secret, public []byte, err error) {
 	return secret, key.Public().Bytes(), nil
 }
 
+// formOf is the form in which a suite's evaluations are proved. Those of "count" are not;
+// its keys are the same as those of a proved suite.
+func formOf(suite string) oprf.Form {
+	if suite == nameOPRF {
+		return oprf.Batched
+	}
+	return oprf.Standard
+}
+
 // senderKey derives the key under which a sender evaluates.
 func senderKey(suite string, secret []byte) (*oprf.Key, error) {
 	label := keyLabel + suite
@@ -48,7 +57,7 @@ func senderKey(suite string, secret []byte) (*oprf.Key, error) {
 	if err != nil {
 		return nil, fmt.Errorf("derive key: %w", err)
 	}
-	key, err := oprf.DeriveKey(seed, []byte(label))
+	key, err := oprf.DeriveKey(formOf(suite), seed, []byte(label))
 	if err != nil {
 		return nil, fmt.Errorf("derive key: %w", err)
 	}

@@ -126,12 +126,12 @@ func (o *oprfSender) pending(ctx context.Context) iter.Seq2[arrival, error] {
 // tell sends the own list and, if the run is mutual, finds the hits among the returns.
 func (o *oprfSender) tell(ctx context.Context) (Result, error) {
 	err := o.own.compute(ctx, func(inputs [][]byte) ([]byte, error) {
+		outputs, err := o.key.Outputs(inputs)
+		if err != nil {
+			return nil, err
+		}
 		entries := make([]byte, 0, len(inputs)*entrySize)
-		for _, input := range inputs {
-			output, err := o.key.Output(input)
-			if err != nil {
-				return nil, err
-			}
+		for _, output := range outputs {
 			entries = appendEntry(entries, output)
 		}
 		return entries, nil

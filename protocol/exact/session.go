@@ -82,7 +82,7 @@ func parsePublic(suite string, public []byte) (*oprf.PublicKey, error) {
 	default:
 		return nil, &wire.ProtocolError{Code: wire.UnsupportedVersion, Err: fmt.Errorf("public key for suite %.32q", suite)}
 	}
-	key, err := oprf.ParsePublicKey(public)
+	key, err := oprf.ParsePublicKey(formOf(suite), public)
 	if err != nil {
 		return nil, &wire.ProtocolError{Code: code, Err: fmt.Errorf("the sender's key for suite %s: %w", suite, err)}
 	}

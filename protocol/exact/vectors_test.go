@@ -260,7 +260,7 @@ func refuseAnswers(r reading, p plan, bad []byte) error {
 	if err != nil {
 		return err
 	}
-	public, err := oprf.ParsePublicKey(r.bytes("public"))
+	public, err := oprf.ParsePublicKey(oprf.Batched, r.bytes("public"))
 	if err != nil {
 		return err
 	}
