@@ -76,6 +76,7 @@ func (n *Node) ImportList(ctx context.Context, i Import, r io.Reader) (intake.Re
 	if !kept || err != nil {
 		return report, err
 	}
+	n.lasting.Changed()
 	return report, n.Mirror(ctx)
 }
 
@@ -199,5 +200,6 @@ func (n *Node) DeleteList(ctx context.Context, name string) error {
 	if err != nil {
 		return fmt.Errorf("delete list: %w", err)
 	}
+	n.lasting.Changed()
 	return n.Mirror(ctx)
 }

@@ -266,5 +266,9 @@ func (n *Node) StopPartner(ctx context.Context, member string, stop bool) error 
 	if err := n.admit(ctx); err != nil {
 		return err
 	}
+	// What the partner holds of standing rounds is worth nothing more.
+	if err := n.lasting.Cut(ctx, member); err != nil {
+		return err
+	}
 	return n.Mirror(ctx)
 }

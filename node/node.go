@@ -28,11 +28,13 @@ import (
 	"entente/node/federation"
 	"entente/node/keys"
 	"entente/node/rounds"
+	"entente/node/standing"
 	"entente/node/store"
 	"entente/node/transport"
 	"entente/policy"
 	"entente/protocol/entry"
 	"entente/protocol/round"
+	protocol "entente/protocol/standing"
 )
 
 // Options are what a caller may decide about an open node; the zero value is usual.
@@ -46,14 +48,15 @@ type Options struct {
 
 // Node is an open node. It is safe for concurrent use.
 type Node struct {
-	dir    string
-	o      Options
-	log    *slog.Logger
-	config config.Config
-	keys   keys.Keys
-	held   *store.Held
-	store  *store.Store
-	rounds *rounds.Service
+	dir     string
+	o       Options
+	log     *slog.Logger
+	config  config.Config
+	keys    keys.Keys
+	held    *store.Held
+	store   *store.Store
+	rounds  *rounds.Service
+	lasting *standing.Service
 
 	joined atomic.Pointer[federation.Federation]
 	rules  atomic.Pointer[policy.Bundle]
@@ -105,7 +108,11 @@ func (n *Node) open(ctx context.Context) (err error) {
 	}
 	n.rounds = rounds.New(rounds.Options{
 		Self: n.config.Member.ID, Key: n.keys.Identity(), Store: n.store, Federation: n.joined.Load,
-		Rules: n.rules.Load, Open: n.openStream, Audit: n.Mirror, Limit: n.config.Limits.Rounds, Tap: n.o.Tap, Log: n.log,
+		Rules: n.rules.Load, Open: n.opener(round.Protocol), Audit: n.Mirror, Limit: n.config.Limits.Rounds, Tap: n.o.Tap, Log: n.log,
+	})
+	n.lasting = standing.New(standing.Options{
+		Self: n.config.Member.ID, Key: n.keys.Identity(), Store: n.store, Federation: n.joined.Load,
+		Rules: n.rules.Load, Open: n.opener(protocol.Protocol), Limit: n.config.Limits.Rounds, Tap: n.o.Tap, Log: n.log,
 	})
 	return nil
 }
@@ -133,6 +140,9 @@ func (n *Node) Config() config.Config { return n.config }
 
 // Rounds gives access to the match rounds.
 func (n *Node) Rounds() *rounds.Service { return n.rounds }
+
+// Standing gives access to the standing rounds.
+func (n *Node) Standing() *standing.Service { return n.lasting }
 
 // AuditDir is the folder that an auditor takes away.
 func (n *Node) AuditDir() string { return filepath.Join(n.dir, store.AuditFolder) }
@@ -163,6 +173,7 @@ func (n *Node) Run(ctx context.Context, ready func()) error {
 		return fmt.Errorf("serve: %w", err)
 	}
 	t.Handle(round.Protocol, func(ctx context.Context, s *transport.Stream) { n.rounds.Serve(ctx, s) })
+	t.Handle(protocol.Protocol, func(ctx context.Context, s *transport.Stream) { n.lasting.Serve(ctx, s) })
 	n.channel.Store(t)
 	defer n.channel.Store(nil)
 	if err := n.admit(ctx); err != nil {
@@ -173,9 +184,18 @@ func (n *Node) Run(ctx context.Context, ready func()) error {
 	}
 	var work sync.WaitGroup
 	work.Go(func() { n.daily(ctx) })
+	// If one of the services cannot go on, the node stops as a whole.
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var lasting error
+	work.Go(func() {
+		defer stop()
+		lasting = n.lasting.Run(ctx)
+	})
 	err = n.rounds.Run(ctx)
+	stop()
 	work.Wait()
-	return errors.Join(err, t.Close())
+	return errors.Join(err, lasting, t.Close())
 }
 
 // begin notes the start and brings the audit folder up to date.
@@ -199,15 +219,17 @@ type started struct {
 	Version string
 }
 
-// openStream opens a round's stream to a partner.
-func (n *Node) openStream(ctx context.Context, member string) (rounds.Stream, error) {
-	t := n.channel.Load()
-	if t == nil {
-		return nil, rounds.ErrNotServing
+// opener returns a function that opens streams of a protocol to partners.
+func (n *Node) opener(protocol string) func(ctx context.Context, member string) (rounds.Stream, error) {
+	return func(ctx context.Context, member string) (rounds.Stream, error) {
+		t := n.channel.Load()
+		if t == nil {
+			return nil, rounds.ErrNotServing
+		}
+		s, err := t.Open(ctx, member, protocol)
+		if err != nil {
+			return nil, err // not a nil *Stream in a non-nil interface
+		}
+		return s, nil
 	}
-	s, err := t.Open(ctx, member, round.Protocol)
-	if err != nil {
-		return nil, err // not a nil *Stream in a non-nil interface
-	}
-	return s, nil
 }

@@ -1,7 +1,7 @@
 package ristretto
 
-// The constants of RFC 9496 section 4.1 and the order, as four words of 64 bits, the lowest
-// first. They are arrays and never written to; Go has no constants of such a type.
+// The constants of RFC 9496 section 4.1, as four words of 64 bits, the lowest first. They
+// are arrays and never written to; Go has no constants of such a type.
 var (
 	// edwardsD is d of the curve −x² + y² = 1 + d·x²·y², −121665/121666.
 	edwardsD = [4]uint64{0x75eb4dca135978a3, 0x00700a4d4141d8ab, 0x8cc740797779e898, 0x52036cee2b6ffe73}
@@ -15,6 +15,4 @@ var (
 	oneMinusDSquare = [4]uint64{0xe27c09c1945fc176, 0x2c81a138cd5e350f, 0x9994abddbe70dfe4, 0x029072a8b2b3e0d7}
 	// dMinusOneSquare is D_MINUS_ONE_SQ, (d − 1)².
 	dMinusOneSquare = [4]uint64{0x31ad5aaa44ed4d20, 0xd29e4a2cb01e1999, 0x4cdcd32f529b4eeb, 0x5968b37af66c2241}
-	// order is the order of the group.
-	order = [4]uint64{0x5812631a5cf5d3ed, 0x14def9dea2f79cd6, 0x0000000000000000, 0x1000000000000000}
 )

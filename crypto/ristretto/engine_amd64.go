@@ -16,16 +16,16 @@ type vectorEngine struct {
 // arena is the aligned memory of an engine.
 type arena struct {
 	work      scratch
-	table     [8]cached8
-	multiples [3]point8
-	other     point8
-	run, sum  sum8
-	bucket    sum8
-	entry     cached8
-	digits    [windows]lanes8
-	chain     [3]field8 // of powers
-	v         [12]field8
-	mask      [4]lanes
+	table     [8]cached8      // odd multiples of a block
+	multiples [3]point8       // once, three times and twice a block
+	digits    [windows]lanes8 // of scalars
+	other     point8          // for one step
+	run, sum  sum8            // of buckets
+	bucket    sum8            // one of each lane
+	entry     cached8         // for one step
+	chain     [3]field8       // of powers
+	v         [12]field8      // variables of a formula; 8 to 11 are squareRootRatio's
+	mask      [4]lanes        // conditions of a formula, 0 or 1; the first three likewise
 
 	zero, one, minusOne, d, twiceD, sqrtMinusOne    field8
 	sqrtADMinusOne, invSqrtAMinusD, oneMinusDSquare field8

@@ -5,6 +5,9 @@ import (
 	"math/bits"
 )
 
+// order is the order of the group, the lowest word first. It is never written to.
+var order = [4]uint64{0x5812631a5cf5d3ed, 0x14def9dea2f79cd6, 0x0000000000000000, 0x1000000000000000}
+
 // limbMask covers a limb of 51 bits.
 const limbMask = 1<<51 - 1
 

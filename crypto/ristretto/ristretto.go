@@ -107,6 +107,7 @@ type engine interface {
 
 // Points is a batch of elements in a kernel's own form. The zero value is empty and
 // ready to be a destination of any worker; after that it belongs to the worker's kernel.
+// A copy of the struct shares the elements. Several workers may read it at once.
 type Points struct {
 	kernel Kernel
 	n      int

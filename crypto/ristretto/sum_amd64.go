@@ -118,14 +118,12 @@ func (a *vectorEngine) addToBuckets(digits []int16, count, first, n int) {
 	for i := range points {
 		offsets := &a.sums.offsets[i/width][i%width]
 		for lane := range width {
-			offsets[lane] = uint32(lane * stride)
+			d := 0
 			if lane < n {
-				if d := int(digits[i*count+first+lane]); d >= 0 {
-					offsets[lane] += uint32(d * bucketBytes)
-				} else {
-					offsets[lane] += uint32(-d*bucketBytes) | 1
-				}
+				d = int(digits[i*count+first+lane])
 			}
+			sign := d >> 63 // no branch: signs cannot be predicted
+			offsets[lane] = uint32(lane*stride+(d^sign-sign)*bucketBytes) | uint32(sign&1)
 		}
 	}
 	buckets := &a.sums.buckets[0]

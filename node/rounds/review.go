@@ -3,7 +3,6 @@ package rounds
 import (
 	"context"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"time"
 
@@ -83,21 +82,11 @@ func (s *Service) Hits(ctx context.Context, id string) ([]Hit, error) {
 			return err
 		}
 		for _, h := range hits {
-			hit := Hit{Round: f.id.String(), Position: h.Position, Partner: f.Partner, Kind: f.machine.Offer().Kind}
-			r, err := tx.Indicator(h.Indicator)
-			switch {
-			case errors.Is(err, store.ErrNotFound):
-				hit.Erased = true
-			case err != nil:
+			hit, err := Describe(tx, h)
+			if err != nil {
 				return err
-			default:
-				l, err := tx.List(r.List)
-				if err != nil {
-					return err
-				}
-				hit.Value, hit.Original, hit.List = r.Value.Canonical(), r.Original, l.Name
-				hit.Category, hit.CaseReference = string(r.Handling.Category), r.Handling.CaseReference
 			}
+			hit.Round, hit.Partner, hit.Kind = f.id.String(), f.Partner, f.machine.Offer().Kind
 			out = append(out, hit)
 		}
 		return nil

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync/atomic"
 	"time"
 
 	"entente/node/federation"
@@ -23,40 +22,15 @@ const goodbye = 2 * time.Second
 type talk struct {
 	s       *Service
 	stream  Stream
-	bytes   *counted
+	bytes   *Counted
 	conn    *wire.Conn
 	file    *file
 	machine *round.Machine
 	before  round.Traffic // on earlier streams of the round
 }
 
-// counted counts the bytes of a stream, whoever reads and writes them.
-type counted struct {
-	io.ReadWriter
-	stream         Stream
-	sent, received atomic.Uint64
-}
-
-// Reset lets a suite end a stream whose other end neither reads nor writes.
-func (c *counted) Reset() { c.stream.Reset() }
-
-func (c *counted) Read(p []byte) (int, error) {
-	n, err := c.ReadWriter.Read(p)
-	c.received.Add(uint64(max(n, 0)))
-	return n, err
-}
-
-func (c *counted) Write(p []byte) (int, error) {
-	n, err := c.ReadWriter.Write(p)
-	c.sent.Add(uint64(max(n, 0)))
-	return n, err
-}
-
 func newTalk(s *Service, stream Stream, f *file) *talk {
-	t := &talk{s: s, stream: stream, bytes: &counted{ReadWriter: stream, stream: stream}}
-	if s.o.Tap != nil {
-		t.bytes.ReadWriter = s.o.Tap(stream.Member(), stream)
-	}
+	t := &talk{s: s, stream: stream, bytes: Count(stream, s.o.Tap)}
 	t.conn = wire.NewConn(t.bytes)
 	if f != nil {
 		t.use(f)
@@ -115,46 +89,7 @@ func (t *talk) hello() error {
 }
 
 // end closes the stream, or tells the peer by number why it is reset.
-func (t *talk) end(err error) {
-	code, tell := numberFor(err)
-	if !tell {
-		if err == nil {
-			err = t.stream.Close()
-		}
-		if err != nil {
-			t.stream.Reset()
-		}
-		return
-	}
-	timer := time.AfterFunc(goodbye, t.stream.Reset)
-	defer timer.Stop()
-	defer t.stream.Reset()
-	if t.conn.SendError(code) == nil && t.stream.CloseWrite() == nil {
-		_, _ = io.Copy(io.Discard, io.LimitReader(t.stream, 1<<20)) // until the peer has read it; what it still sends has no meaning
-	}
-}
-
-// numberFor chooses what the peer is told. An error of the link or one that the
-// peer itself reported needs no answer.
-func numberFor(err error) (wire.Code, bool) {
-	var broke *wire.ProtocolError
-	var over *round.OverError
-	var said *wire.PeerError
-	var link interface{ Timeout() bool }
-	switch {
-	case err == nil, errors.Is(err, errPending), errors.As(err, &said), errors.Is(err, context.Canceled):
-		return 0, false
-	case errors.As(err, &broke):
-		return broke.Code, true
-	case errors.As(err, &over):
-		return over.Code, true
-	case errors.Is(err, ErrUnknownPartner):
-		return wire.OtherRoster, true
-	case errors.As(err, &link), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, errLink):
-		return 0, false
-	}
-	return wire.Internal, true
-}
+func (t *talk) end(err error) { Farewell(t.stream, t.conn, err) }
 
 // errLink marks errors of the stream itself.
 var errLink = errors.New("the connection was lost")

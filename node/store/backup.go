@@ -22,8 +22,9 @@ const (
 )
 
 // copied are the tables of a backup with the columns and the rows that it takes; a
-// table that is not here stays out. What is used once is not here: round_secrets and
-// journal. Snapshots serve rounds that cannot go on after a restore.
+// table that is not here stays out. What is used once is not here: round_secrets, journal,
+// subscription_secrets and standing. Snapshots serve rounds that cannot go on after a
+// restore, and the log of changes serves feeds that must begin anew after it.
 func copied() []struct{ table, rows string } {
 	return []struct{ table, rows string }{
 		{"settings", ""},
@@ -32,6 +33,7 @@ func copied() []struct{ table, rows string } {
 		{"records", "WHERE import NOT IN (SELECT id FROM main.imports WHERE open = 1)"},
 		{"held", "WHERE import NOT IN (SELECT id FROM main.imports WHERE open = 1)"},
 		{"rounds", ""},
+		{"subscriptions", ""},
 		{"hits", ""},
 		{"entries", ""},
 		{"quotas", ""},
@@ -43,7 +45,8 @@ func copied() []struct{ table, rows string } {
 }
 
 // Backup writes one consistent state of the store to w, sealed under the store key.
-// It holds no secret that may be used only once: no round secrets, no journals.
+// It holds no secret that may be used only once: no secrets of rounds or subscriptions, no
+// journals, no standing records and no segment files.
 // It does not hold the keys either; without the store key it cannot be read. It needs
 // as much free disk as the store takes. Writers are not held up.
 func (s *Store) Backup(ctx context.Context, w io.Writer) error {
@@ -108,8 +111,14 @@ func copyTables(ctx context.Context, db *sql.DB, path string) error {
 				return fmt.Errorf("copy %s: %w", c.table, named(err))
 			}
 		}
-		_, err := tx.ExecContext(ctx, "UPDATE target.rounds SET restored = 1, snapshot = 0")
-		return named(err)
+		for _, q := range []string{
+			"UPDATE target.rounds SET restored = 1, snapshot = 0", "UPDATE target.subscriptions SET restored = 1",
+		} {
+			if _, err := tx.ExecContext(ctx, q); err != nil {
+				return named(err)
+			}
+		}
+		return nil
 	}()
 	if err != nil {
 		return errors.Join(err, tx.Rollback())
@@ -126,8 +135,8 @@ func (s *Store) stream(w io.Writer, path string) error {
 	return errors.Join(sealStream(s.keys.backup, w, f), f.Close())
 }
 
-// Restore makes the store of dir from a backup. Rounds that were not over cannot go
-// on: they come marked Restored. Each chain takes in what its log in dir/audit still
+// Restore makes the store of dir from a backup. Rounds that were not over cannot go on,
+// and feeds of subscriptions must begin anew: they come marked Restored. Each chain takes in what its log in dir/audit still
 // holds, and then goes on at a number that cannot have been used before, with an entry
 // that states the gap; so restoring an old backup, even twice, forks nothing. now must
 // be later than the chains' newest entries. errors.Is ErrExists if dir has a store,

@@ -100,7 +100,8 @@ func TestBackup(t *testing.T) {
 func TestBackupLeavesOut(t *testing.T) {
 	d := newDesk(t)
 	fill(t, d)
-	out := []string{"round_secrets", "journal", "snapshots", "snapshot_lists", "segments", "merges", "goose_db_version"}
+	out := []string{"round_secrets", "journal", "snapshots", "snapshot_lists", "segments", "merges", "goose_db_version",
+		"subscription_secrets", "standing", "touched"}
 	open, err := d.Importer(t.Context(), 1)
 	if err != nil {
 		t.Fatal(err)

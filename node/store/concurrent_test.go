@@ -7,7 +7,9 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
+	"entente/node/intake"
 	"entente/protocol/entry"
 	"entente/protocol/indicator"
 )
@@ -77,6 +79,47 @@ func TestAtOnce(t *testing.T) {
 	d.mirror(t)
 	if _, got := readLog(t, d.dir, entry.Local); got != 2*n {
 		t.Errorf("%d entries", got)
+	}
+}
+
+// TestFollowAtOnce lets followers read the log while imports, deletions and passes of the
+// clock go on. In the end each must hold what AllEligible gives.
+func TestFollowAtOnce(t *testing.T) {
+	d := newDesk(t)
+	d.follow(t)
+	l, m := d.list(t, "wanted", indicator.Suspect), d.list(t, "victims", indicator.Victim)
+	d.load(t, l, rowsOf(t, 0, 20))
+	spec := EligibleSpec{Lists: []int64{l.ID, m.ID}, Partner: "ID", Now: moment0.Add(time.Hour)}
+	changes, stop := context.WithCancel(t.Context())
+	var wait sync.WaitGroup
+	wait.Go(func() {
+		defer stop()
+		for i := range 30 {
+			d.load(t, l, []intake.Record{row(t, i, expires(moment0.Add(time.Duration(i-15)*time.Minute))), row(t, i+1, never("ID")), row(t, 2*i)})
+			d.load(t, m, []intake.Record{row(t, 3*i, victim)})
+			d.update(t, func(tx *Tx) error { _, err := tx.TouchExpired(moment0.Add(time.Duration(i) * time.Minute)); return err })
+			if i%10 == 9 {
+				d.update(t, func(tx *Tx) error { return tx.DeleteList(m.ID) })
+				m = d.list(t, "victims", indicator.Victim)
+			}
+		}
+	})
+	followers := make([]*follower, 3)
+	for k := range followers {
+		wait.Go(func() {
+			f := &follower{spec: spec}
+			f.begin(t, d)
+			for changes.Err() == nil {
+				f.catchUp(t, d)
+			}
+			f.catchUp(t, d)
+			followers[k] = f
+		})
+	}
+	wait.Wait()
+	for _, f := range followers {
+		f.spec.Lists = []int64{l.ID} // the other was deleted, and held nothing that takes part
+		agree(t, d, f)
 	}
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"syscall"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -47,6 +48,9 @@ func named(err error) error {
 	}
 	if errors.Is(err, seal.ErrOpen) {
 		return fmt.Errorf("%w: %w", ErrAltered, err)
+	}
+	if errors.Is(err, syscall.ENOSPC) {
+		return fmt.Errorf("%w: %w", ErrFull, err)
 	}
 	e, ok := errors.AsType[*sqlite.Error](err)
 	if !ok {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -37,6 +38,7 @@ func TestKilled(t *testing.T) {
 	}
 	ctx := t.Context()
 	id := [16]byte{1}
+	d.follow(t)
 	l := d.list(t, "wanted", indicator.Suspect)
 	d.load(t, l, rowsOf(t, 0, 3))
 	i, err := d.Importer(ctx, l.ID)
@@ -99,6 +101,9 @@ func afterKill(t *testing.T, d *desk, dir string, list int64) {
 		least, ok := whole[l.Items]
 		if !ok || local < least || (local > 0 && l.Items != 17) {
 			t.Errorf("%d items with %d entries", l.Items, local)
+		}
+		if names, last := c.touched(t, 0); len(names) != int(l.Items) || l.Items == 17 && last != 18 {
+			t.Errorf("%d items, %d logged in %d entries", l.Items, len(names), last)
 		}
 		snapshot := c.take(t, "ID", l)
 		shielded := snapshot.Excluded[ExcludedShielded]
@@ -204,6 +209,11 @@ func TestAltered(t *testing.T) {
 		"lists.wrapped": func(d *desk) error { _, err := d.TakeSnapshot(ctx, spec("ID", List{ID: 1})); return err },
 		"records.sealed": func(d *desk) error {
 			_, err := d.PlanSnapshot(ctx, spec("ID", List{ID: 1}))
+			for _, all := range d.AllEligible(ctx, EligibleSpec{Lists: []int64{1}, Now: moment0}) {
+				if errors.Is(all, ErrAltered) != errors.Is(err, ErrAltered) {
+					return fmt.Errorf("all eligible: %v, snapshot: %v", all, err)
+				}
+			}
 			one := d.View(ctx, func(tx *Tx) error { _, err := tx.Indicator(1); return err })
 			if errors.Is(one, ErrAltered) != errors.Is(err, ErrAltered) {
 				return fmt.Errorf("one record: %v, all: %v", one, err)
@@ -239,6 +249,7 @@ func TestAltered(t *testing.T) {
 			return d.View(ctx, func(tx *Tx) error { _, err := tx.Bundles(); return err })
 		},
 	}
+	maps.Copy(read, standingColumns(ctx))
 	d := newDesk(t)
 	fill(t, d)
 	seen := 0
@@ -288,6 +299,29 @@ func TestAltered(t *testing.T) {
 	}
 }
 
+// standingColumns reads the sealed columns that serve standing rounds.
+func standingColumns(ctx context.Context) map[string]func(*desk) error {
+	return map[string]func(*desk) error{
+		"subscriptions.sealed": func(d *desk) error {
+			return d.View(ctx, func(tx *Tx) error { _, err := tx.Subscriptions(); return err })
+		},
+		"subscription_secrets.sealed": func(d *desk) error {
+			return d.View(ctx, func(tx *Tx) error { _, err := tx.Subscription([16]byte{1}); return err })
+		},
+		"standing.sealed": func(d *desk) error {
+			return d.View(ctx, func(tx *Tx) error {
+				_, one := tx.Standing([16]byte{1}, 0, "run", 1)
+				for _, err := range tx.StandingRange([16]byte{1}, 0, "run", 0) {
+					if errors.Is(one, ErrAltered) != errors.Is(err, ErrAltered) {
+						return fmt.Errorf("one record: %v, all: %v", one, err)
+					}
+				}
+				return one
+			})
+		},
+	}
+}
+
 // alter changes a column of all rows, calls f, and puts it back.
 func alter(t *testing.T, d *desk, table, column, value string, f func()) {
 	t.Helper()
@@ -325,6 +359,8 @@ func fill(t *testing.T, d *desk) List {
 			tx.PutRound(Round{ID: id, Partner: "ID", State: "agreed", Created: moment0, Snapshot: s.ID, Record: []byte("machine"), Secret: []byte("nonce")}),
 			tx.PutHits(id, []Hit{{Position: 1, Indicator: 2, Proof: []byte("proof")}}),
 			tx.PutBundle(1, [32]byte{1}, map[string][]byte{"a.cedar": []byte("permit")}),
+			tx.PutSubscription(Subscription{ID: id, Partner: "ID", State: "active", Created: moment0, Record: []byte("agreement"), Secret: []byte("feed key")}),
+			tx.PutStanding(id, 0, "run", 1, []byte("tombstones")),
 			tx.Append(entry.Local, entry.Created, nil, moment0), tx.Append(entry.Submitted, entry.Created, nil, moment0),
 		)
 	})
@@ -396,7 +432,7 @@ func TestNothingReadable(t *testing.T) {
 	if !grep(t, d.dir, []byte("wanted")) {
 		t.Fatal("the search does not find what is known to be there")
 	}
-	for _, secret := range []string{phone(t, 3).Canonical(), "row 3", "secret setting", "nonce", "proof", "permit", "machine"} {
+	for _, secret := range []string{phone(t, 3).Canonical(), "row 3", "secret setting", "nonce", "proof", "permit", "machine", "agreement", "feed key", "tombstones"} {
 		if grep(t, d.dir, []byte(secret)) {
 			t.Errorf("a file holds %q", secret)
 		}
@@ -416,6 +452,7 @@ func TestErased(t *testing.T) {
 		for _, q := range []string{
 			"SELECT sealed FROM records WHERE list = 1", "SELECT lookup FROM records WHERE list = 1", "SELECT wrapped FROM lists WHERE id = 1",
 			"SELECT sealed FROM held", "SELECT sealed FROM round_secrets", "SELECT sealed FROM journal", "SELECT sealed FROM segments",
+			"SELECT sealed FROM subscription_secrets", "SELECT sealed FROM standing",
 		} {
 			err := tx.rows(q, nil, func(scan func(...any) error) error {
 				var b []byte
@@ -436,7 +473,8 @@ func TestErased(t *testing.T) {
 	}
 	id := [16]byte{1}
 	d.update(t, func(tx *Tx) error {
-		return errors.Join(tx.DropSnapshot(1), tx.DropSecret(id), tx.DropJournal(id), tx.DeleteList(l.ID))
+		return errors.Join(tx.DropSnapshot(1), tx.DropSecret(id), tx.DropJournal(id), tx.DeleteList(l.ID),
+			tx.DropSubscriptionSecret(id), tx.DropStanding(id, 0, "run", 2), tx.ForgetTouched(1<<60))
 	})
 	for n, b := range gone {
 		if grep(t, d.dir, b) {

@@ -20,10 +20,11 @@ func (i *Importer) flush(ctx context.Context) error {
 	})
 	inserts := i.part(fateInsert)
 	holds := i.part(fateHold)
-	var held int64
+	var first, held int64
+	taken := int64(len(inserts) + len(holds))
 	err := i.store.Update(ctx, func(tx *Tx) error {
-		first, err := tx.reserve("record", int64(len(inserts)+len(holds)))
-		if err != nil {
+		var err error
+		if first, err = tx.reserve("record", taken); err != nil {
 			return err
 		}
 		if err := i.insert(tx, inserts, first); err != nil {
@@ -41,6 +42,10 @@ func (i *Importer) flush(ctx context.Context) error {
 		i.failed = err
 		return fmt.Errorf("write rows: %w", err)
 	}
+	if i.to == 0 {
+		i.from = first
+	}
+	i.to = first + taken
 	i.items += int64(len(inserts))
 	i.held += held
 	clear(i.arena) // the rows are people's: do not keep them longer than needed
@@ -63,9 +68,9 @@ func (i *Importer) sealed(p pending, table string, id int64) []byte {
 
 // insert writes new records.
 func (i *Importer) insert(tx *Tx, rows []pending, first int64) error {
-	const columns = 7
+	const columns = 8
 	args := make([]any, 0, insertRows*columns)
-	prefix := "INSERT INTO records (id, list, import, shielded, never_with, lookup, sealed) VALUES "
+	prefix := "INSERT INTO records (id, list, import, shielded, never_with, expires, lookup, sealed) VALUES "
 	full, err := tx.tx.PrepareContext(tx.ctx, prefix+groups(columns, insertRows))
 	if err != nil {
 		return named(err)
@@ -75,7 +80,8 @@ func (i *Importer) insert(tx *Tx, rows []pending, first int64) error {
 		args = args[:0]
 		for n := range part {
 			p := &part[n]
-			args = append(args, first, i.list.ID, i.id, flag(p.shielded), flag(p.never), p.lookup[:], i.sealed(*p, "records", first))
+			args = append(args, first, i.list.ID, i.id, flag(p.shielded), flag(p.never), p.expires, p.lookup[:],
+				i.sealed(*p, "records", first))
 			first++
 		}
 		if len(part) == insertRows {
@@ -111,13 +117,13 @@ func (i *Importer) hold(tx *Tx, rows []pending, first int64) (int64, error) {
 // sealed for the place where it will stand then.
 func (i *Importer) change(tx *Tx, rows []pending) error {
 	for _, p := range rows {
-		query := `INSERT INTO merges (shielded, never_with, sealed, record, import) VALUES (?, ?, ?, ?, ?)
+		query := `INSERT INTO merges (shielded, never_with, expires, sealed, record, import) VALUES (?, ?, ?, ?, ?, ?)
 			ON CONFLICT (record) DO UPDATE SET shielded = excluded.shielded,
-			never_with = excluded.never_with, sealed = excluded.sealed`
+			never_with = excluded.never_with, expires = excluded.expires, sealed = excluded.sealed`
 		if p.fate == fateRewrite {
-			query = "UPDATE records SET shielded = ?, never_with = ?, sealed = ? WHERE id = ? AND import = ?"
+			query = "UPDATE records SET shielded = ?, never_with = ?, expires = ?, sealed = ? WHERE id = ? AND import = ?"
 		}
-		_, err := tx.exec(query, flag(p.shielded), flag(p.never), i.sealed(p, "records", p.id), p.id, i.id)
+		_, err := tx.exec(query, flag(p.shielded), flag(p.never), p.expires, i.sealed(p, "records", p.id), p.id, i.id)
 		if err != nil {
 			return err
 		}

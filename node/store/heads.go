@@ -179,13 +179,16 @@ func (s *Store) continueChains(ctx context.Context) error {
 	return nil
 }
 
-// renew makes an old copy safe to go on with: round secrets and journals are erased,
-// rounds are marked, and each chain takes in what its log still holds and then
+// renew makes an old copy safe to go on with: secrets, journals and standing records are
+// erased, rounds and subscriptions are marked, and each chain takes in what its log still holds and then
 // continues at a number that cannot have been used.
 func (s *Store) renew(ctx context.Context, known marks, now time.Time) error {
 	return s.Update(ctx, func(tx *Tx) error {
 		tx.erased = true
-		for _, q := range []string{"DELETE FROM round_secrets", "DELETE FROM journal", "UPDATE rounds SET restored = 1"} {
+		for _, q := range []string{
+			"DELETE FROM round_secrets", "DELETE FROM journal", "UPDATE rounds SET restored = 1",
+			"DELETE FROM subscription_secrets", "DELETE FROM standing", "DELETE FROM touched", "UPDATE subscriptions SET restored = 1",
+		} {
 			if _, err := tx.exec(q); err != nil {
 				return err
 			}

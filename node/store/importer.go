@@ -40,6 +40,7 @@ type pending struct {
 	id       int64 // of the record to change; 0 for a new row
 	from, to int   // in the arena
 	fate     fate
+	expires  int64 // as the column holds it
 	shielded bool
 	never    bool // it has never-with members
 }
@@ -58,6 +59,8 @@ type Importer struct {
 	byKey  map[[lookupSize]byte]int // into buffer, but not of held rows
 	items  int64                    // new records written so far
 	held   int64
+	from   int64 // the numbers of what it wrote lie from here
+	to     int64 // to before here; 0: it wrote nothing
 	done   bool
 	failed error // of a flush: what was answered for is lost, so Commit must refuse
 }
@@ -194,6 +197,7 @@ func (i *Importer) place(p pending, rec stored) pending {
 	i.arena = appendStored(i.arena, rec)
 	p.to = len(i.arena)
 	p.shielded, p.never = rec.handling.Shielded(), len(rec.handling.NeverWith) > 0
+	p.expires = expiryMillis(rec.handling.Expires)
 	return p
 }
 
@@ -293,8 +297,11 @@ func (i *Importer) Commit(ctx context.Context, f func(*Tx) error) error {
 		return fmt.Errorf("commit import: %w", err)
 	}
 	err := i.store.Update(ctx, func(tx *Tx) error {
-		_, err := tx.exec(`UPDATE records SET shielded = m.shielded, never_with = m.never_with, sealed = m.sealed
-			FROM merges m WHERE m.record = records.id AND m.import = ?`, i.id)
+		if err := i.touch(tx); err != nil {
+			return err
+		}
+		_, err := tx.exec(`UPDATE records SET shielded = m.shielded, never_with = m.never_with, expires = m.expires,
+			sealed = m.sealed FROM merges m WHERE m.record = records.id AND m.import = ?`, i.id)
 		if err != nil {
 			return err
 		}
@@ -319,6 +326,20 @@ func (i *Importer) Commit(ctx context.Context, f func(*Tx) error) error {
 	}
 	i.end()
 	return nil
+}
+
+// touch logs the values of which the commit may change whether they take part: what is
+// new, what is newly held, and what merging protects or gives another expiry.
+func (i *Importer) touch(tx *Tx) error {
+	for _, table := range []string{"records", "held"} {
+		_, err := tx.touch("SELECT lookup FROM "+table+" WHERE id >= ? AND id < ? AND import = ?", i.from, i.to, i.id)
+		if err != nil {
+			return err
+		}
+	}
+	_, err := tx.touch(`SELECT r.lookup FROM merges m JOIN records r ON r.id = m.record WHERE m.import = ?
+		AND (m.shielded <> r.shielded OR m.expires <> r.expires OR m.never_with = 1)`, i.id)
+	return err
 }
 
 // Rollback undoes the import; after Commit it does nothing. It works with an ended context too.

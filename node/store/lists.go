@@ -110,6 +110,9 @@ func (t *Tx) DeleteList(id int64) error {
 	if uses > 0 {
 		return fmt.Errorf("delete list: %w", ErrListInUse)
 	}
+	if err := t.touchList(id); err != nil {
+		return fmt.Errorf("delete list: %w", err)
+	}
 	t.erased = true
 	for _, q := range []string{
 		"DELETE FROM records WHERE list = ?", "DELETE FROM held WHERE list = ?",

@@ -109,6 +109,9 @@ func TestModel(t *testing.T) {
 			for _, name := range names {
 				compare(t, d, m, lists[name])
 			}
+			if n := d.stale(t); n != 0 {
+				t.Errorf("%d records expire at another time than their column says", n)
+			}
 		})
 	}
 }

@@ -150,31 +150,7 @@ func (t *Tx) PutHits(round [16]byte, hits []Hit) error {
 }
 
 // Hits returns the hits of a round by position.
-func (t *Tx) Hits(round [16]byte) ([]Hit, error) {
-	var out []Hit
-	err := t.rows("SELECT position, state, sealed FROM hits WHERE round = ? ORDER BY position", []any{round[:]},
-		func(scan func(...any) error) error {
-			var h Hit
-			var sealed []byte
-			if err := scan(&h.Position, &h.State, &sealed); err != nil {
-				return err
-			}
-			b, err := unseal(t.store.keys.column, sealed, "hits", "sealed", hitRow(round, h.Position))
-			if err != nil {
-				return err
-			}
-			if len(b) < 8 {
-				return fmt.Errorf("%w: a hit is too short", ErrDamaged)
-			}
-			h.Indicator, h.Proof = int64(binary.BigEndian.Uint64(b)), b[8:]
-			out = append(out, h)
-			return nil
-		})
-	if err != nil {
-		return nil, fmt.Errorf("read hits: %w", err)
-	}
-	return out, nil
-}
+func (t *Tx) Hits(round [16]byte) ([]Hit, error) { return t.HitsFrom(round, -1<<63) }
 
 // DropHits erases the hits of a round, whose time has come, and returns how many
 // there were.

@@ -8,10 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
-	"entente/crypto/seal"
 	"entente/protocol/indicator"
 )
 
@@ -118,7 +116,7 @@ func (s *Store) collect(ctx context.Context, spec SnapshotSpec) (*collection, er
 	c := &collection{excluded: make(map[string]int)}
 	lists := slices.Compact(slices.Sorted(slices.Values(spec.Lists)))
 	err := s.View(ctx, func(tx *Tx) error {
-		never, err := tx.neverWith(spec.Kind, spec.Partner)
+		never, err := tx.neverWith(ofKind(spec.Kind), spec.Partner)
 		if err != nil {
 			return err
 		}
@@ -144,45 +142,14 @@ func (s *Store) collect(ctx context.Context, spec SnapshotSpec) (*collection, er
 }
 
 // addList adds one list's eligible records.
-func (c *collection) addList(tx *Tx, l List, now time.Time, never map[[lookupSize]byte]bool) error {
-	key, err := tx.listKey(l.ID)
-	if err != nil {
-		return err
-	}
-	query := `SELECT r.id, r.lookup, r.sealed,
-		EXISTS (SELECT 1 FROM records o WHERE o.lookup = r.lookup AND o.shielded = 1
-			AND o.import NOT IN (SELECT id FROM imports WHERE open = 1)),
-		EXISTS (SELECT 1 FROM held h WHERE h.lookup = r.lookup
-			AND h.import NOT IN (SELECT id FROM imports WHERE open = 1))
-		FROM records r WHERE r.list = ? AND r.import NOT IN (SELECT id FROM imports WHERE open = 1)`
-	return tx.rows(query, []any{l.ID}, func(scan func(...any) error) error {
-		var id int64
-		var lookup, sealed rawBytes
-		var shielded, held bool
-		if err := scan(&id, &lookup, &sealed, &shielded, &held); err != nil {
-			return err
+func (c *collection) addList(tx *Tx, l List, now time.Time, never map[Lookup]bool) error {
+	return tx.candidates(inList(l.ID), never, now, func(r candidate) error {
+		if r.excluded != "" {
+			c.excluded[r.excluded]++
+			return nil
 		}
-		b, err := unseal(key, sealed, "records", "sealed", number(id))
-		if err != nil {
-			return err
-		}
-		rec, err := decodeHead(b)
-		if err != nil {
-			return err
-		}
-		switch e := rec.handling.Expires; {
-		case shielded:
-			c.excluded[ExcludedShielded]++
-		case held:
-			c.excluded[ExcludedHeld]++
-		case never[[lookupSize]byte(lookup)]:
-			c.excluded[ExcludedNeverWith]++
-		case !e.IsZero() && !now.Before(e):
-			c.excluded[ExcludedExpired]++
-		default:
-			c.items = append(c.items, place32{at: uint64(len(c.bytes)), length: uint16(len(rec.element)), indicator: id})
-			c.bytes = append(c.bytes, rec.element...)
-		}
+		c.items = append(c.items, place32{at: uint64(len(c.bytes)), length: uint16(len(r.element)), indicator: r.id})
+		c.bytes = append(c.bytes, r.element...)
 		return nil
 	})
 }
@@ -203,43 +170,4 @@ func (c *collection) encode(part []place32) []byte {
 		b = appendText(b, c.element(p))
 	}
 	return b
-}
-
-// neverWith finds the values that some list says must never be matched with a partner.
-func (t *Tx) neverWith(kind indicator.Kind, partner string) (map[[lookupSize]byte]bool, error) {
-	out := make(map[[lookupSize]byte]bool)
-	keys := make(map[int64]seal.Key)
-	err := t.rows(`SELECT r.id, r.list, r.lookup, r.sealed FROM records r JOIN lists l ON l.id = r.list
-		WHERE r.never_with = 1 AND l.kind = ? AND r.import NOT IN (SELECT id FROM imports WHERE open = 1)`,
-		[]any{string(kind)}, func(scan func(...any) error) error {
-			var id, list int64
-			var lookup, sealed rawBytes
-			if err := scan(&id, &list, &lookup, &sealed); err != nil {
-				return err
-			}
-			key, ok := keys[list]
-			if !ok {
-				var err error
-				if key, err = t.listKey(list); err != nil {
-					return err
-				}
-				keys[list] = key
-			}
-			b, err := unseal(key, sealed, "records", "sealed", number(id))
-			if err != nil {
-				return err
-			}
-			rec, err := decodeHead(b)
-			if err != nil {
-				return err
-			}
-			if slices.ContainsFunc(rec.handling.NeverWith, func(m string) bool { return strings.EqualFold(m, partner) }) {
-				out[[lookupSize]byte(lookup)] = true
-			}
-			return nil
-		})
-	if err != nil {
-		return nil, fmt.Errorf("look for never-with records: %w", err)
-	}
-	return out, nil
 }

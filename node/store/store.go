@@ -10,10 +10,17 @@
 //
 // Against someone who has the database file but not the store key it hides all
 // values and handling data. It does not hide list names, counts, states, partners,
-// times, which rows are shielded, nor that two lists hold the same value: equal
-// values have equal keyed lookups. Deleted rows are overwritten in the file and
-// in its log; copies that a file system or disk keeps are outside its reach, so
-// disks are to be encrypted too.
+// times, which rows are shielded, when each row expires, nor that two lists hold the
+// same value: equal values have equal keyed lookups. The log of changes (Touched) tells
+// which of those lookups changed lately and in what order, also of rows that are
+// deleted, until it is forgotten. Of subscriptions it shows what it shows of rounds,
+// when their next run is due, and names, numbers and sizes of their standing records.
+// Deleted rows are overwritten in the file and in its log; copies that a file system
+// or disk keeps are outside its reach, so disks are to be encrypted too.
+//
+// Large sets that are derived from it and can be made again lie beside it, in segment
+// files (SegmentFolder), each sealed under a key of its own that only its SegmentInfo
+// opens. Their names say nothing; their sizes tell how many entries they hold.
 //
 // One process holds a directory at a time (Lock). Indicator values appear in no
 // error of this package.
@@ -232,6 +239,9 @@ func (s *Store) start(ctx context.Context) error {
 		return err
 	}
 	if err := s.abandonImports(ctx); err != nil {
+		return err
+	}
+	if err := s.fillExpiry(ctx); err != nil {
 		return err
 	}
 	if err := removeCopies(s.dir); err != nil {

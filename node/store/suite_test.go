@@ -44,6 +44,14 @@ func suite(t *testing.T, fresh func(*testing.T) *desk) {
 		{"bundles", suiteBundles},
 		{"transactions", suiteTransactions},
 		{"deleting a list", suiteDelete},
+		{"subscriptions", suiteSubscriptions},
+		{"standing records", suiteStanding},
+		{"hits of subscriptions", suiteAlerts},
+		{"log of changes", suiteTouched},
+		{"forgetting changes", suiteForget},
+		{"expiry", suiteExpiry},
+		{"eligible", suiteEligible},
+		{"segments", suiteSegments},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, fresh(t)) })
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -22,10 +23,8 @@ var errInjected = errors.New("injected")
 // afterwards.
 func TestEveryStatement(t *testing.T) {
 	id := [16]byte{1}
-	in := func(f func(*Tx) error) func(*testing.T, *desk) error {
-		return func(t *testing.T, d *desk) error { return d.Update(t.Context(), f) }
-	}
-	for name, operation := range map[string]func(*testing.T, *desk) error{
+	in := inUpdate
+	operations := map[string]func(*testing.T, *desk) error{
 		"new list":   in(func(tx *Tx) error { _, err := tx.EnsureList(phoneList("more", "suspect")); return err }),
 		"known list": in(func(tx *Tx) error { _, err := tx.EnsureList(phoneList("wanted", "suspect")); return err }),
 		"lists":      in(func(tx *Tx) error { _, err := tx.Lists(); return err }),
@@ -91,8 +90,56 @@ func TestEveryStatement(t *testing.T) {
 		},
 		"old copy": func(t *testing.T, d *desk) error { return d.renew(t.Context(), marks{}, moment0.Add(time.Hour)) },
 		"start":    func(t *testing.T, d *desk) error { return d.start(t.Context()) },
-	} {
+	}
+	maps.Copy(operations, standingOperations(id))
+	for name, operation := range operations {
 		t.Run(name, func(t *testing.T) { sweep(t, operation) })
+	}
+}
+
+func inUpdate(f func(*Tx) error) func(*testing.T, *desk) error {
+	return func(t *testing.T, d *desk) error { return d.Update(t.Context(), f) }
+}
+
+// standingOperations are those that serve standing rounds.
+func standingOperations(id [16]byte) map[string]func(*testing.T, *desk) error {
+	in := inUpdate
+	return map[string]func(*testing.T, *desk) error{
+		"put subscription": in(func(tx *Tx) error { return tx.PutSubscription(Subscription{ID: [16]byte{2}, Secret: []byte("x")}) }),
+		"end subscription": in(func(tx *Tx) error {
+			return errors.Join(tx.PutSubscription(Subscription{ID: id, Over: true}), tx.DropAllStanding(id))
+		}),
+		"subscriptions":  in(func(tx *Tx) error { _, err := tx.Subscriptions(); return err }),
+		"subscription":   in(func(tx *Tx) error { _, err := tx.Subscription(id); return err }),
+		"put standing":   in(func(tx *Tx) error { return tx.PutStanding(id, 0, "run", 2, []byte("x")) }),
+		"standing":       in(func(tx *Tx) error { _, err := tx.Standing(id, 0, "run", 1); return err }),
+		"drop standing":  in(func(tx *Tx) error { return tx.DropStanding(id, 0, "run", 2) }),
+		"add hits":       in(func(tx *Tx) error { _, err := tx.AddHits(id, []Hit{{}, {}}); return err }),
+		"hit counts":     in(func(tx *Tx) error { _, err := tx.HitCounts(id); return err }),
+		"touched":        in(func(tx *Tx) error { _, err := tx.Touched(0, 5); return err }),
+		"forget touched": in(func(tx *Tx) error { return tx.ForgetTouched(5) }),
+		"touch expired":  in(func(tx *Tx) error { _, err := tx.TouchExpired(moment0.Add(time.Hour)); return err }),
+		"values":         in(func(tx *Tx) error { _, err := tx.RecordsByLookup(Lookup{}); return err }),
+		"standing range": in(func(tx *Tx) error {
+			for _, err := range tx.StandingRange(id, 0, "run", 0) {
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		}),
+		"all eligible": func(t *testing.T, d *desk) error {
+			for _, err := range d.AllEligible(t.Context(), EligibleSpec{Lists: []int64{1, 2}, Partner: "ID", Now: moment0}) {
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+		"eligible": func(t *testing.T, d *desk) error {
+			_, err := d.Eligible(t.Context(), EligibleSpec{Lists: []int64{1, 2}, Partner: "ID", Now: moment0}, []Lookup{d.Lookup(phone(t, 1))})
+			return err
+		},
 	}
 }
 

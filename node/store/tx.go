@@ -54,6 +54,9 @@ func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
 		return fmt.Errorf("commit: %w", err)
 	}
 	if err := tx.Commit(); err != nil {
+		if errors.Is(err, sql.ErrTxDone) && ctx.Err() != nil { // the context's end was faster
+			err = ctx.Err()
+		}
 		return fmt.Errorf("commit: %w", named(err))
 	}
 	_ = s.step(stepCommitted)

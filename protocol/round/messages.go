@@ -74,10 +74,13 @@ type Hello struct {
 
 // Check refuses a peer of another version, another roster, or a clock that is
 // more than five minutes away.
-func (h Hello) Check(roster [32]byte, now int64) error {
+func (h Hello) Check(roster [32]byte, now int64) error { return h.CheckVersion(Version, roster, now) }
+
+// CheckVersion is Check for another stream protocol that opens with a Hello.
+func (h Hello) CheckVersion(version uint16, roster [32]byte, now int64) error {
 	switch {
-	case h.Version != Version:
-		return fault(wire.UnsupportedVersion, "the partner speaks version %d of the round protocol, not %d", h.Version, Version)
+	case h.Version != version:
+		return fault(wire.UnsupportedVersion, "the partner speaks version %d of the protocol, not %d", h.Version, version)
 	case string(h.Roster) != string(roster[:]):
 		return fault(wire.OtherRoster, "the partner lives by another roster")
 	case h.Clock > now+maxSkew || h.Clock < now-maxSkew:

@@ -325,6 +325,9 @@ type OverError struct{ Code wire.Code }
 
 func (e *OverError) Error() string { return "the round is over: " + e.Code.String() }
 
+// Told is the number that the peer is told.
+func (e *OverError) Told() wire.Code { return e.Code }
+
 // Accounted tells whether this side has signed the receipt, which it cannot take back.
 func (m *Machine) Accounted() bool { return len(m.rec.Receipt.Body) > 0 }
 

@@ -6,7 +6,8 @@
 // invented, from numbers that regulators set aside for film and fiction and from the
 // specimen state of ICAO Doc 9303. The story knows its truth beforehand and checks
 // every figure that it shows against it, so that a run that ends well is a test of the
-// whole, and one that does not says where it differs.
+// whole, and one that does not says where it differs. What an attack brings is quoted from
+// a record (sweep.go), since attackers must not be linked here.
 //
 // It proves nothing about matching in general (protocol/exact does, with its tests)
 // and measures no speed (simulations/bench does). The nodes that it leaves behind are
@@ -78,6 +79,7 @@ func (s *story) acts() []act {
 		{"The hits, each beside the own record only", s.hits},
 		{"Two smaller questions", s.others},
 		{"What went over the line", s.line},
+		{"A partner who guesses", s.guesses},
 		{"Thailand says no", s.refusal},
 		{"The auditor comes", s.audit},
 		{"What to type next", s.next},

@@ -50,8 +50,8 @@ func (s *story) ending() {
 	s.doc.Seconds = time.Since(s.began).Seconds()
 	s.screen.say("If the shell does not know entente: \"go build -o . ./cmd/...\" makes the programs in this folder; then write ./entente.")
 	if s.doc.Verified {
-		s.screen.say("All of this happened just now, in %.1f seconds, and was compared with what had been planted in the files: "+
-			"%d checks, all right. Remember: trial data only.", s.doc.Seconds, s.doc.checks())
+		s.screen.say("All of this, but for what step 8 calls recorded, happened just now, in %.1f seconds, and was compared with what had been "+
+			"planted in the files: %d checks, all right. Remember: trial data only.", s.doc.Seconds, s.doc.checks())
 		return
 	}
 	s.screen.say("SOMETHING IS NOT AS IT MUST BE: the lines that begin with !! above say what. Do not use this build.")

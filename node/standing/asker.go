@@ -1,0 +1,313 @@
+package standing
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"entente/node/store"
+	"entente/protocol/round"
+	"entente/protocol/standing"
+)
+
+// askerState is what an asker keeps of a feed, besides runs, blocks, questions and entries.
+type askerState struct {
+	_      struct{}     `codec:",toarray"`
+	Signed round.Signed // the tag period; empty: none
+	Index  uint32
+	Blocks uint32
+	Last   standing.Tag
+	Mark   standing.Mark
+	Known  standing.Mark
+	Base   []byte // segment: the publication, once it is whole
+
+	Next, Oldest uint32 // numbers of the next chunk, and of the oldest without its answer
+	Prepared     bool   // Wanted and Seen are those of this tag period
+	Wanted       []byte // segment: lookups to ask about
+	WantedAt     int64  // those before are asked
+	Todo         []byte // more lookups to ask about
+	Seen         int64  // of the log of changes
+	Gone         []byte // lookups that no longer take part: their entries go
+	Asked        [][]byte
+	Kept         uint32 // entries of chunks below are in the segments Asked
+	MatchedChunk uint32 // chunks below were compared with the set
+	MatchedRun   uint32 // runs up to this one were compared with what was asked
+}
+
+// blockRecord is a block of a publication under way.
+type blockRecord struct {
+	_    struct{} `codec:",toarray"`
+	Tags []byte
+}
+
+// asker is an asker's feed. It implements standing.Cache and standing.Asking; mu guards
+// what questions and answers, which overlap, both change.
+type asker struct {
+	*feed
+	due     bool // a cadence's questions are asked
+	checks  []check
+	left    int64  // places of the quota that are not used
+	charged uint32 // chunks that the holder has charged
+
+	mu    sync.Mutex
+	state askerState
+	set   *tagSet // of the partner; nil until it is needed
+}
+
+func (x *feed) asker() *asker { return &asker{feed: x} }
+
+func (a *asker) get(ctx context.Context) error {
+	_, err := a.load(ctx, recordAsker, 0, &a.state)
+	return err
+}
+
+// save stores the state in one transaction with something else.
+func (a *asker) save(ctx context.Context, also func(*store.Tx) error) error {
+	return a.s.o.Store.Update(ctx, func(tx *store.Tx) error {
+		if also != nil {
+			if err := also(tx); err != nil {
+				return err
+			}
+		}
+		return a.write(tx, recordAsker, 0, a.state)
+	})
+}
+
+// State returns what is cached. A file that is missing, cut off or altered is not trusted:
+// the publication is taken again.
+func (a *asker) State(ctx context.Context) (standing.State, error) {
+	if err := a.get(ctx); err != nil {
+		return standing.State{}, err
+	}
+	out := standing.State{Signed: a.state.Signed, Known: a.state.Known}
+	if a.state.Index == 0 {
+		return out, nil
+	}
+	period, err := standing.OpenPeriod(a.session, a.session.PeerKey, a.state.Signed)
+	if err != nil {
+		return standing.State{}, nil // of a partner's earlier key: it begins anew
+	}
+	out.Period = period
+	if err := a.sound(); err != nil {
+		a.s.o.Log.Warn("what was kept of a partner's tags is damaged; they are taken again", "subscription", a.f.ID, "error", err)
+		return out, nil
+	}
+	out.Blocks, out.Last, out.Mark = a.state.Blocks, a.state.Last, a.state.Mark
+	return out, nil
+}
+
+// sound tells whether the cached publication is the file that was written; its parts are
+// checked when they are read.
+func (a *asker) sound() error {
+	g, err := a.s.segment(a.state.Base)
+	closing(g)
+	return err
+}
+
+// damaged tells whether an error means that a file is not what was written.
+func damaged(err error) bool {
+	return errors.Is(err, store.ErrAltered) || errors.Is(err, store.ErrDamaged) || errors.Is(err, store.ErrNotFound)
+}
+
+// recover forgets what was kept in files, one of which turned out to be damaged: the
+// publication is taken again, and everything asked again within the quota.
+func (a *asker) recover(ctx context.Context, cause error) error {
+	a.close()
+	a.s.o.Log.Warn("what was kept of a standing round is damaged; it is taken again", "subscription", a.f.ID, "error", cause)
+	gone := append(nameOf(a.state.Base, a.state.Wanted), nameOf(a.state.Asked...)...)
+	a.state.Blocks, a.state.Last, a.state.Mark, a.state.Base = 0, standing.Tag{}, standing.Mark{}, nil
+	a.state.Prepared, a.state.Wanted, a.state.Asked, a.state.Kept = false, nil, nil, a.state.Oldest
+	a.state.MatchedChunk = a.state.Oldest
+	err := a.save(ctx, func(tx *store.Tx) error { return a.drop(tx, recordBlock, recordTheirs, recordAsked) })
+	return errors.Join(err, a.s.remove(gone))
+}
+
+// Begin forgets the set; with another tag period also all that was asked.
+func (a *asker) Begin(ctx context.Context, p standing.Period, s round.Signed) error {
+	old := a.state
+	fresh := askerState{Signed: s, Index: p.Index, Mark: standing.Mark{}}
+	names := []string{recordBlock, recordTheirs}
+	gone := nameOf(old.Base)
+	if p.Index == old.Index {
+		fresh = old
+		fresh.Signed, fresh.Blocks, fresh.Last, fresh.Mark, fresh.Base = s, 0, standing.Tag{}, standing.Mark{}, nil
+	} else {
+		names = append(names, recordQuestion, recordAsked)
+		gone = append(append(gone, nameOf(old.Wanted)...), nameOf(old.Asked...)...)
+	}
+	a.state, a.set = fresh, nil
+	err := a.save(ctx, func(tx *store.Tx) error { return a.drop(tx, names...) })
+	if err != nil {
+		a.state = old
+		return err
+	}
+	return a.s.remove(gone)
+}
+
+// Block appends a block; the last one makes the publication a segment.
+func (a *asker) Block(ctx context.Context, b standing.Block) error {
+	before := a.state
+	a.state.Blocks, a.state.Mark, a.state.Last = b.Index+1, b.Mark, b.Tags[len(b.Tags)-1]
+	if b.Last && a.state.Known == (standing.Mark{}) {
+		a.state.Known = b.Mark
+	}
+	err := a.save(ctx, func(tx *store.Tx) error {
+		return a.write(tx, recordBlock, int64(b.Index), blockRecord{Tags: joinTags(b.Tags)})
+	})
+	if err == nil && b.Last {
+		err = a.whole(ctx)
+	}
+	if err != nil {
+		a.state = before
+	}
+	return err
+}
+
+// whole turns the blocks into a segment.
+func (a *asker) whole(ctx context.Context) error {
+	base, err := a.s.build(standing.TagSize, standing.TagSize, func(w *store.SegmentWriter) error {
+		for i := range int64(a.state.Blocks) {
+			var b blockRecord
+			found, err := a.load(ctx, recordBlock, i, &b)
+			if err == nil && !found {
+				err = fmt.Errorf("block %d is missing", i)
+			}
+			if err != nil {
+				return err
+			}
+			for tag := range slices.Chunk(b.Tags, standing.TagSize) {
+				if err := w.Append(tag); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	a.state.Base = base
+	err = a.save(ctx, func(tx *store.Tx) error { return a.drop(tx, recordBlock) })
+	if err != nil {
+		return errors.Join(err, a.s.remove(nameOf(base)))
+	}
+	return nil
+}
+
+// Apply takes a run.
+func (a *asker) Apply(ctx context.Context, r standing.Run, m standing.Mark) error {
+	if len(a.state.Base) == 0 { // blocks were kept, but the process died before the segment
+		if err := a.whole(ctx); err != nil {
+			return err
+		}
+	}
+	set, err := a.tags(ctx)
+	if err != nil {
+		return err
+	}
+	for _, part := range []struct {
+		tags []standing.Tag
+		add  bool
+	}{{r.Additions, true}, {r.Tombstones, false}} {
+		for _, t := range part.tags {
+			in, err := set.has(t)
+			if err == nil {
+				err = standing.CheckMember(m.Run, part.add, in)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	before := a.state
+	a.state.Mark = m
+	if m.Run >= a.state.Known.Run {
+		a.state.Known = m
+	}
+	if err := a.save(ctx, func(tx *store.Tx) error { return a.write(tx, recordTheirs, int64(m.Run), recordOf(r)) }); err != nil {
+		a.state = before
+		return err
+	}
+	set.apply(r.Additions, r.Tombstones)
+	return nil
+}
+
+// tagSet is a partner's set: its publication and what runs have changed since.
+type tagSet struct {
+	base  *store.Segment
+	delta map[standing.Tag]bool
+}
+
+// tags opens the set; it is closed by close.
+func (a *asker) tags(ctx context.Context) (*tagSet, error) {
+	if a.set != nil {
+		return a.set, nil
+	}
+	set := &tagSet{delta: map[standing.Tag]bool{}}
+	err := a.runsAfter(ctx, recordTheirs, 0, func(_ uint32, r runRecord) error {
+		set.apply(splitTags(r.Additions), splitTags(r.Tombstones))
+		return nil
+	})
+	if err == nil {
+		set.base, err = a.s.segment(a.state.Base)
+	}
+	if err != nil {
+		return nil, err
+	}
+	a.set = set
+	return set, nil
+}
+
+// close gives the set's file back.
+func (a *asker) close() {
+	if a.set != nil {
+		closing(a.set.base)
+		a.set = nil
+	}
+}
+
+func (s *tagSet) apply(additions, tombstones []standing.Tag) {
+	for _, t := range additions {
+		s.delta[t] = true
+	}
+	for _, t := range tombstones {
+		s.delta[t] = false
+	}
+}
+
+// has tells whether a tag is in the set. Asked in order, each chunk of the file is opened
+// once.
+func (s *tagSet) has(t standing.Tag) (bool, error) {
+	if in, ok := s.delta[t]; ok {
+		return in, nil
+	}
+	if s.base == nil {
+		return false, nil
+	}
+	_, found, err := s.base.Find(t[:])
+	return found, err
+}
+
+// evaluated is one item with what its evaluation gave.
+type evaluated struct {
+	standing.Entry
+	lookup store.Lookup
+}
+
+func appendEntry(b []byte, e evaluated) []byte {
+	b = append(append(b, e.Tag[:]...), e.Proof[:]...)
+	return append(b, e.lookup[:]...)
+}
+
+func evaluatedOf(b []byte) evaluated {
+	var e evaluated
+	n := copy(e.Tag[:], b)
+	n += copy(e.Proof[:], b[n:])
+	copy(e.lookup[:], b[n:])
+	return e
+}
+
+func compareTags(a, b standing.Tag) int { return bytes.Compare(a[:], b[:]) }

@@ -1,0 +1,433 @@
+package standing
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"iter"
+	"slices"
+
+	"entente/node/rounds"
+	"entente/node/store"
+	"entente/protocol/standing"
+	"entente/protocol/wire"
+)
+
+// inlineTodo is how many lookups wait in the state itself; more become a file.
+const inlineTodo = 1 << 14
+
+// questionRecord is a chunk of questions until its answer is here.
+type questionRecord struct {
+	_       struct{} `codec:",toarray"`
+	Urgent  bool
+	Class   uint32
+	Seed    [standing.SecretSize]byte
+	Items   []itemRecord
+	Lookups []byte
+}
+
+type itemRecord struct {
+	_       struct{} `codec:",toarray"`
+	Kind    string
+	Version uint16
+	Element []byte
+}
+
+func (q questionRecord) question(number uint32) standing.Question {
+	out := standing.Question{Number: number, Urgent: q.Urgent, Class: int(q.Class), Seed: q.Seed}
+	for _, i := range q.Items {
+		out.Items = append(out.Items, standing.Item{Kind: i.Kind, Version: i.Version, Element: i.Element})
+	}
+	return out
+}
+
+// check is one value that a person wants asked about now.
+type check struct {
+	item   standing.Item
+	lookup store.Lookup
+	number uint32 // of its chunk, once there is one
+	done   bool   // it was answered
+	hit    bool
+}
+
+// Resume hears where the holder is. Questions that the holder has charged and forgotten
+// cannot be asked again; so numbers go on where the holder's do.
+func (a *asker) Resume(ctx context.Context, index uint32, p standing.Position) (uint32, error) {
+	a.left, a.charged = int64(a.session.Queries)-int64(p.Used), p.Next
+	if a.state.Oldest < p.Acknowledged || a.state.Next < p.Next {
+		lost, err := a.pending(ctx)
+		if err != nil {
+			return 0, err
+		}
+		for _, q := range lost { // begin them anew, under new numbers
+			a.state.Todo = append(a.state.Todo, q.Lookups...)
+		}
+		a.state.Oldest, a.state.Next = p.Next, p.Next
+		a.state.MatchedChunk = max(a.state.MatchedChunk, p.Next)
+		if a.state.Kept < p.Next {
+			if err := a.keep(ctx); err != nil {
+				return 0, err
+			}
+			a.state.Kept = p.Next
+		}
+		if err := a.save(ctx, func(tx *store.Tx) error { return a.drop(tx, recordQuestion) }); err != nil {
+			return 0, err
+		}
+	}
+	return a.state.Oldest, nil
+}
+
+// pending are the chunks without answers, by number from the oldest on.
+func (a *asker) pending(ctx context.Context) ([]questionRecord, error) {
+	var out []questionRecord
+	err := a.s.o.Store.View(ctx, func(tx *store.Tx) error {
+		for rec, err := range tx.StandingRange(a.f.ID, a.number(), recordQuestion, 0) {
+			if err != nil {
+				return err
+			}
+			var q questionRecord
+			if err := wire.Unmarshal(rec.Value, &q); err != nil {
+				return err
+			}
+			out = append(out, q)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// Questions yields the chunks that lack an answer, then urgent checks, then what the
+// cadence asks.
+func (a *asker) Questions(ctx context.Context, index uint32) iter.Seq2[standing.Question, error] {
+	return func(yield func(standing.Question, error) bool) {
+		old, err := a.pending(ctx)
+		if err != nil {
+			yield(standing.Question{}, err)
+			return
+		}
+		a.mu.Lock()
+		first := a.state.Oldest
+		a.mu.Unlock()
+		for i, q := range old {
+			if !q.Urgent && first+uint32(i) >= a.charged {
+				a.left -= int64(q.Class)
+			}
+			if !yield(q.question(first+uint32(i)), nil) {
+				return
+			}
+		}
+		for i := range a.checks {
+			q, err := a.urgent(ctx, &a.checks[i])
+			if !yield(q, err) || err != nil {
+				return
+			}
+		}
+		if a.due {
+			a.cadence(ctx, yield)
+		}
+	}
+}
+
+// urgent makes the chunk of one check.
+func (a *asker) urgent(ctx context.Context, c *check) (standing.Question, error) {
+	q := questionRecord{Urgent: true, Class: standing.MinPlaces, Lookups: c.lookup[:],
+		Items: []itemRecord{{Kind: c.item.Kind, Version: c.item.Version, Element: c.item.Element}}}
+	out, err := a.make(ctx, &q)
+	c.number = out.Number
+	return out, err
+}
+
+// make draws a chunk's seed and makes it durable with the state.
+func (a *asker) make(ctx context.Context, q *questionRecord) (standing.Question, error) {
+	rand.Read(q.Seed[:])
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	number := a.state.Next
+	a.state.Next++
+	err := a.save(ctx, func(tx *store.Tx) error {
+		if err := tx.AddQuota(a.f.Partner, rounds.Day(now()), int64(q.Class)); err != nil {
+			return err
+		}
+		return a.write(tx, recordQuestion, int64(number), *q)
+	})
+	if err != nil {
+		a.state.Next--
+		return standing.Question{}, err
+	}
+	return q.question(number), nil
+}
+
+// cadence asks about everything that waits, as far as the quota reaches, in chunks that
+// together tell no more than a size class; nothing to ask is one chunk of padding.
+func (a *asker) cadence(ctx context.Context, yield func(standing.Question, error) bool) {
+	if err := a.prepare(ctx); err != nil {
+		yield(standing.Question{}, err)
+		return
+	}
+	queue, err := a.queue()
+	if err != nil {
+		yield(standing.Question{}, err)
+		return
+	}
+	defer queue.close()
+	for _, class := range standing.PlanQuestions(int(queue.len())) {
+		if int64(class) > a.left {
+			class = classWithin(a.left)
+		}
+		if class == 0 {
+			return // the rest waits for the next tag period
+		}
+		lookups, err := queue.next(class)
+		if err == nil {
+			var q standing.Question
+			if q, err = a.chunk(ctx, class, lookups, queue); err == nil {
+				a.left -= int64(class)
+				if !yield(q, nil) {
+					return
+				}
+				continue
+			}
+		}
+		yield(standing.Question{}, err)
+		return
+	}
+}
+
+// classWithin is the largest class of questions that a quota still allows; 0 for none.
+func classWithin(left int64) int {
+	best := 0
+	for class := standing.MinPlaces; int64(class) <= left && class <= standing.MaxPlaces; class = wire.SizeClass(class + 1) {
+		best = class
+	}
+	return best
+}
+
+// chunk makes the questions about some values; those that no longer take part are left out.
+func (a *asker) chunk(ctx context.Context, class int, lookups []store.Lookup, queue *queue) (standing.Question, error) {
+	q := questionRecord{Class: uint32(class)}
+	eligible, err := a.s.eligible(ctx, a.f, lookups)
+	if err != nil {
+		return standing.Question{}, err
+	}
+	for _, l := range lookups {
+		e, ok := eligible[l]
+		if !ok {
+			continue
+		}
+		i, err := a.item(e)
+		if err != nil {
+			return standing.Question{}, err
+		}
+		q.Items = append(q.Items, itemRecord{Kind: i.Kind, Version: i.Version, Element: i.Element})
+		q.Lookups = append(q.Lookups, l[:]...)
+	}
+	a.mu.Lock()
+	before, todo := a.state.WantedAt, a.state.Todo
+	a.state.WantedAt, a.state.Todo = queue.position, queue.rest
+	a.mu.Unlock()
+	out, err := a.make(ctx, &q)
+	if err != nil {
+		a.mu.Lock()
+		a.state.WantedAt, a.state.Todo = before, todo
+		a.mu.Unlock()
+	}
+	return out, err
+}
+
+// queue is what waits to be asked: first a file, then what came since.
+type queue struct {
+	file     *store.Segment
+	position int64
+	rest     []byte
+}
+
+func (a *asker) queue() (*queue, error) {
+	g, err := a.s.segment(a.state.Wanted)
+	return &queue{file: g, position: a.state.WantedAt, rest: a.state.Todo}, err
+}
+
+func (q *queue) close() { closing(q.file) }
+
+func (q *queue) len() int64 {
+	n := int64(len(q.rest) / lookupSize)
+	if q.file != nil {
+		n += q.file.Len() - q.position
+	}
+	return n
+}
+
+// next takes up to n lookups.
+func (q *queue) next(n int) ([]store.Lookup, error) {
+	var out []store.Lookup
+	if q.file != nil && q.position < q.file.Len() {
+		for e, err := range q.file.From(q.position) {
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, store.Lookup(e))
+			q.position++
+			if len(out) == n {
+				return out, nil
+			}
+		}
+	}
+	k := min(n-len(out), len(q.rest)/lookupSize)
+	out = append(out, lookupsOf(q.rest[:k*lookupSize])...)
+	q.rest = q.rest[k*lookupSize:]
+	return out, nil
+}
+
+// prepare finds out what is to be asked: at first everything that takes part, then what the
+// log of changes names.
+func (a *asker) prepare(ctx context.Context) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.state.Prepared {
+		c, err := a.s.changes(ctx, a.state.Seen)
+		if err != nil {
+			return err
+		}
+		if !c.all {
+			return a.follow(ctx, c)
+		}
+	}
+	var seen int64
+	err := a.s.o.Store.View(ctx, func(tx *store.Tx) (err error) {
+		seen, err = tx.LastTouch()
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	spec, err := a.s.spec(ctx, a.f)
+	if err != nil {
+		return err
+	}
+	wanted, err := a.s.build(lookupSize, lookupSize, func(w *store.SegmentWriter) error {
+		for e, err := range a.s.o.Store.AllEligible(ctx, spec) {
+			if err != nil {
+				return err
+			}
+			if err := w.Append(e.Lookup[:]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return a.replace(ctx, wanted, func() {
+		a.state.WantedAt, a.state.Todo, a.state.Seen, a.state.Prepared = 0, nil, seen, true
+	})
+}
+
+// replace puts another file in place of what is wanted.
+func (a *asker) replace(ctx context.Context, wanted []byte, change func()) error {
+	before := a.state
+	change()
+	a.state.Wanted = wanted
+	if err := a.save(ctx, nil); err != nil {
+		a.state = before
+		return errors.Join(err, a.s.remove(nameOf(wanted)))
+	}
+	return a.s.remove(nameOf(before.Wanted))
+}
+
+// follow adds what has come to what is wanted, and notes what has gone.
+func (a *asker) follow(ctx context.Context, c changes) error {
+	if len(c.lookups) == 0 {
+		return nil
+	}
+	eligible, err := a.s.eligible(ctx, a.f, c.lookups)
+	if err != nil {
+		return err
+	}
+	todo, gone := slices.Clone(a.state.Todo), slices.Clone(a.state.Gone)
+	for _, l := range c.lookups {
+		if _, ok := eligible[l]; ok {
+			todo = append(todo, l[:]...)
+		} else {
+			gone = append(gone, l[:]...)
+		}
+	}
+	if len(todo) <= inlineTodo*lookupSize {
+		before := a.state
+		a.state.Todo, a.state.Gone, a.state.Seen = todo, gone, c.upTo
+		if err := a.save(ctx, nil); err != nil {
+			a.state = before
+			return err
+		}
+		return nil
+	}
+	wanted, err := a.join(todo)
+	if err != nil {
+		return err
+	}
+	return a.replace(ctx, wanted, func() {
+		a.state.WantedAt, a.state.Todo, a.state.Gone, a.state.Seen = 0, nil, gone, c.upTo
+	})
+}
+
+// join makes one file of what is left of the old one and more lookups.
+func (a *asker) join(more []byte) ([]byte, error) {
+	list := lookupsOf(more)
+	old, err := a.queue()
+	if err != nil {
+		return nil, err
+	}
+	defer old.close()
+	if old.file != nil {
+		rest, err := old.next(int(old.file.Len() - old.position))
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, rest...)
+	}
+	slices.SortFunc(list, func(x, y store.Lookup) int { return bytes.Compare(x[:], y[:]) })
+	list = slices.Compact(list)
+	return a.s.build(lookupSize, lookupSize, func(w *store.SegmentWriter) error {
+		for i := range list {
+			if err := w.Append(list[i][:]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Answered makes the entries of a chunk durable.
+func (a *asker) Answered(ctx context.Context, index, number uint32, entries []standing.Entry) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var q questionRecord
+	found, err := a.load(ctx, recordQuestion, int64(number), &q)
+	if err != nil {
+		return err
+	}
+	lookups := lookupsOf(q.Lookups)
+	if !found || len(lookups) != len(entries) {
+		return errors.New("an answer to a question that is not kept")
+	}
+	b := make([]byte, 0, len(entries)*entrySize)
+	for i, e := range entries {
+		b = appendEntry(b, evaluated{e, lookups[i]})
+	}
+	before := a.state.Oldest
+	a.state.Oldest = number + 1
+	err = a.save(ctx, func(tx *store.Tx) error {
+		if err := tx.DropStanding(a.f.ID, a.number(), recordQuestion, int64(number)+1); err != nil {
+			return err
+		}
+		return tx.PutStanding(a.f.ID, a.number(), recordAsked, int64(number), b)
+	})
+	if err != nil {
+		a.state.Oldest = before
+		return err
+	}
+	for i := range a.checks {
+		a.checks[i].done = a.checks[i].done || q.Urgent && a.checks[i].number == number
+	}
+	return nil
+}

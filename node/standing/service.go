@@ -1,0 +1,374 @@
+// Package standing runs standing rounds for a node: it makes subscriptions with partners,
+// publishes what the own lists hold as tags and then only what changes, asks about what is
+// new here, and tells people of hits.
+//
+// The wire protocol, what it leaks and what it does not promise are protocol/standing's. On
+// top of it this package promises that a subscription runs only while the own rules permit
+// it; that everything survives a kill at any step, because what follows from a message is
+// durable before the next one; that a question is charged before it is evaluated; that what
+// must go (deleted, expired, shielded) is taken back from the partner at once, not at the
+// next run; and that a partner who breaks the protocol is named and left alone until a
+// person decides. Work from day to day follows the store's log of changes, never the length
+// of a list. It does not promise that a partner forgets: see Consequence.
+package standing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"entente/crypto/sign"
+	"entente/node/federation"
+	"entente/node/rounds"
+	"entente/node/store"
+	"entente/policy"
+	"entente/protocol/round"
+	"entente/protocol/standing"
+	"entente/protocol/wire"
+)
+
+// Spans with their reasons.
+const (
+	passEvery  = time.Minute      // how late an expiry or a due run is noticed at most
+	retryFirst = 2 * time.Second  // after a failed stream
+	retryLast  = 10 * time.Minute // a partner that is away is tried this often at least
+	checkTime  = 30 * time.Second // an urgent check waits for one partner at most
+)
+
+// Options wires a Service. All fields but Tap and Log are required.
+type Options struct {
+	Self       string
+	Key        *sign.PrivateKey
+	Store      *store.Store
+	Federation func() *federation.Federation // nil before one is joined
+	Rules      func() *policy.Bundle
+	Open       func(ctx context.Context, member string) (rounds.Stream, error)
+	Limit      int        // streams of partners at once
+	Tap        rounds.Tap // for demonstrations and tests
+	Log        *slog.Logger
+}
+
+// Service runs the standing rounds of one node. It is safe for concurrent use.
+type Service struct {
+	o    Options
+	wake chan struct{} // capacity 1: lists or subscriptions have changed
+
+	// mu guards everything below.
+	mu      sync.Mutex
+	changed chan struct{} // closed and replaced whenever a subscription changes
+	running context.Context
+	talks   map[standing.ID]*conversation
+	retries map[standing.ID]retry
+	workers sync.WaitGroup
+	// forgotten is up to where the log of changes was erased, peeked up to where a feed's
+	// part of it was looked through for what must go.
+	forgotten int64
+	peeked    map[feedID]int64
+
+	deciding sync.Mutex // makes a decision and the quota that it uses one step
+}
+
+// feedID names a feed of a subscription.
+type feedID struct {
+	id   standing.ID
+	feed uint8
+}
+
+// retry is when a partner that could not be reached is tried again.
+type retry struct {
+	at    time.Time
+	pause time.Duration
+}
+
+// conversation is whoever works on a subscription at a time.
+type conversation struct {
+	who    worker
+	cancel context.CancelFunc
+	ended  chan struct{}
+}
+
+type worker uint8
+
+const (
+	asking    worker = iota // a stream of this side's own
+	answering               // a stream of the partner's
+	person                  // somebody on this side decides
+)
+
+// Errors on which a caller branches.
+var (
+	ErrUnknown = errors.New("there is no such standing round")
+	ErrState   = errors.New("the standing round is not in a state for this")
+)
+
+// New makes a Service. Nothing runs before Run.
+func New(o Options) *Service {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Service{o: o, wake: make(chan struct{}, 1), changed: make(chan struct{}),
+		talks: map[standing.ID]*conversation{}, retries: map[standing.ID]retry{}, peeked: map[feedID]int64{}}
+}
+
+// Run drives the subscriptions until the context ends; then it waits for every
+// conversation to end.
+func (s *Service) Run(ctx context.Context) error {
+	if err := s.takeUp(ctx); err != nil && ctx.Err() == nil {
+		return fmt.Errorf("take up standing rounds: %w", err)
+	}
+	s.mu.Lock()
+	s.running = ctx
+	s.mu.Unlock()
+	defer s.workers.Wait()
+	defer func() {
+		s.mu.Lock()
+		s.running = nil
+		s.mu.Unlock()
+	}()
+	tick := time.NewTicker(passEvery)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		next, err := s.pass(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.o.Log.Error("look after standing rounds", "error", err)
+		}
+		soon := time.NewTimer(next)
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		case <-soon.C:
+		case <-s.wake:
+		}
+		soon.Stop()
+	}
+	return nil
+}
+
+// Changed says that lists have changed: what must go is taken back from partners at once.
+func (s *Service) Changed() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// takeUp clears what a killed process left, and gives subscriptions that came back from a
+// backup a new secret: their next tag period begins anew.
+func (s *Service) takeUp(ctx context.Context) error {
+	all, err := s.load(ctx)
+	if err != nil {
+		return err
+	}
+	var keep []string
+	for _, f := range all {
+		if f.Restored && !f.machine.Stage().Over() {
+			f.Restored, f.Secret = false, newSecret()
+			f.Note = "the node was restored from a backup: a new tag period begins"
+			if err := s.put(ctx, f, nil); err != nil {
+				return err
+			}
+		}
+		names, err := s.segmentsOf(ctx, f)
+		if err != nil {
+			return err
+		}
+		keep = append(keep, names...)
+	}
+	_, err = s.o.Store.RemoveStraySegments(keep)
+	return err
+}
+
+// pass starts what is due, and returns when the next pass should be.
+func (s *Service) pass(ctx context.Context) (time.Duration, error) {
+	now := time.Now()
+	err := s.o.Store.Update(ctx, func(tx *store.Tx) error {
+		_, err := tx.TouchExpired(now)
+		return err
+	})
+	if err != nil {
+		return passEvery, err
+	}
+	all, err := s.load(ctx)
+	if err != nil {
+		return passEvery, err
+	}
+	next := passEvery
+	for _, f := range all {
+		wait, err := s.look(ctx, f, now)
+		if err != nil {
+			return passEvery, err
+		}
+		next = min(next, wait)
+	}
+	return max(next, time.Second), s.forgetChanges(ctx, all)
+}
+
+// look starts a conversation about one subscription if something is due.
+func (s *Service) look(ctx context.Context, f *file, now time.Time) (time.Duration, error) {
+	switch {
+	case f.machine.Stage().Over():
+		return passEvery, nil
+	case f.machine.Expire(now.UnixMilli()):
+		return passEvery, s.expire(ctx, f.ID)
+	}
+	s.mu.Lock()
+	wait := time.Until(s.retries[f.ID].at)
+	s.mu.Unlock()
+	if wait > 0 {
+		return wait, nil
+	}
+	due := false
+	switch stage := f.machine.Stage(); {
+	case stage == standing.Ending:
+		due = true
+	case stage < standing.Active:
+		due = f.machine.Proposer()
+	case f.Paused || f.Stopped != "":
+		return passEvery, nil
+	default:
+		due = f.machine.Proposer() && !now.Before(f.Next)
+		if !due {
+			gone, err := s.mustGo(ctx, f)
+			if err != nil {
+				return passEvery, err
+			}
+			due = gone
+		}
+	}
+	if due {
+		s.start(f.ID)
+		return passEvery, nil
+	}
+	if f.machine.Proposer() && f.Next.After(now) {
+		return f.Next.Sub(now), nil
+	}
+	return passEvery, nil
+}
+
+// start drives a subscription in the background.
+func (s *Service) start(id standing.ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running == nil || s.talks[id] != nil {
+		return
+	}
+	ctx := s.running
+	s.workers.Go(func() {
+		if err := s.drive(ctx, id, nil); err != nil && ctx.Err() == nil {
+			s.o.Log.Info("a standing round goes on later", "subscription", id, "error", err)
+		}
+	})
+}
+
+// claim makes the caller the only one who works on a subscription. A person ends whatever
+// stream is at work. A partner's stream ends an older one of the partner's, and one of this
+// side's own if the partner is the proposer: so two sides that open at once cannot block
+// each other.
+func (s *Service) claim(ctx context.Context, f *file, who worker) (context.Context, func(), error) {
+	ctx, cancel := context.WithCancel(ctx)
+	mine := &conversation{who: who, cancel: cancel, ended: make(chan struct{})}
+	for {
+		s.mu.Lock()
+		old := s.talks[f.ID]
+		if old == nil {
+			if who == answering && s.answered() >= s.o.Limit {
+				s.mu.Unlock()
+				cancel()
+				return nil, nil, busy()
+			}
+			s.talks[f.ID] = mine
+			s.mu.Unlock()
+			break
+		}
+		s.mu.Unlock()
+		yields := old.who != person && (who == person || who == answering && (old.who == answering || !f.machine.Proposer()))
+		if who == answering && !yields {
+			cancel()
+			return nil, nil, busy()
+		}
+		if yields {
+			old.cancel()
+		}
+		select {
+		case <-old.ended:
+		case <-ctx.Done():
+			err := ctx.Err()
+			cancel()
+			return nil, nil, err
+		}
+	}
+	return ctx, func() {
+		cancel()
+		s.mu.Lock()
+		delete(s.talks, f.ID)
+		s.mu.Unlock()
+		close(mine.ended)
+	}, nil
+}
+
+func busy() error {
+	return &wire.ProtocolError{Code: wire.Busy, Err: errors.New("this side is at work on the subscription, or on too many")}
+}
+
+// answered counts the partners' streams; the caller holds mu.
+func (s *Service) answered() int {
+	n := 0
+	for _, c := range s.talks {
+		if c.who == answering {
+			n++
+		}
+	}
+	return n
+}
+
+// notify wakes everyone who waits for a subscription to change.
+func (s *Service) notify() {
+	s.mu.Lock()
+	close(s.changed)
+	s.changed = make(chan struct{})
+	s.mu.Unlock()
+}
+
+func (s *Service) waiting() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changed
+}
+
+// later notes that a partner could not be reached; reached that it could.
+func (s *Service) later(id standing.ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	pause := min(max(2*s.retries[id].pause, retryFirst), retryLast)
+	s.retries[id] = retry{time.Now().Add(pause), pause}
+}
+
+func (s *Service) reached(id standing.ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.retries, id)
+}
+
+// parties binds a machine to this node, a partner and the roster.
+func (s *Service) parties(partner string) (round.Parties, error) {
+	_, p, digest, err := s.partner(partner)
+	if err != nil {
+		return round.Parties{}, err
+	}
+	return round.Parties{Self: s.o.Self, Peer: partner, Roster: digest, Key: s.o.Key, PeerKey: p.Key}, nil
+}
+
+func (s *Service) partner(id string) (*federation.Federation, federation.Partner, [32]byte, error) {
+	f := s.o.Federation()
+	if f == nil {
+		return nil, federation.Partner{}, [32]byte{}, fmt.Errorf("%w: %w", federation.ErrNotJoined, rounds.ErrUnknownPartner)
+	}
+	p, ok := f.Find(id)
+	if !ok {
+		return f, p, f.Digest(), rounds.ErrUnknownPartner
+	}
+	return f, p, f.Digest(), nil
+}

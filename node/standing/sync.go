@@ -1,0 +1,420 @@
+package standing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"entente/node/rounds"
+	"entente/node/store"
+	"entente/protocol/entry"
+	"entente/protocol/round"
+	"entente/protocol/standing"
+	"entente/protocol/wire"
+)
+
+// talk is one stream about one subscription, on either side.
+type talk struct {
+	s      *Service
+	stream rounds.Stream
+	bytes  *rounds.Counted
+	conn   *wire.Conn
+	f      *file
+	work   work
+}
+
+// work is what one sync is to do, and what it did.
+type work struct {
+	due    bool     // a cadence has come on this side
+	checks []*check // urgent ones
+	hits   int
+	ran    bool
+}
+
+func newTalk(s *Service, stream rounds.Stream) *talk {
+	t := &talk{s: s, stream: stream, bytes: rounds.Count(stream, s.o.Tap)}
+	t.conn = wire.NewConn(t.bytes)
+	return t
+}
+
+// hello greets and checks the greeting of the other side. Both send first.
+func (t *talk) hello() error {
+	f := t.s.o.Federation()
+	if f == nil {
+		return rounds.ErrUnknownPartner
+	}
+	digest := f.Digest()
+	own := round.Hello{Version: standing.Version, Roster: digest[:], Clock: now().UnixMilli()}
+	if err := t.write(round.Message{Kind: standing.KindHello, Body: own}); err != nil {
+		return fmt.Errorf("greet partner: %w", err)
+	}
+	m, err := t.read()
+	if err != nil {
+		return err
+	}
+	theirs, ok := m.Body.(round.Hello)
+	if !ok {
+		return &wire.ProtocolError{Code: wire.Unexpected, Err: errors.New("a greeting was expected")}
+	}
+	return theirs.Check(digest, now().UnixMilli())
+}
+
+func (t *talk) read() (round.Message, error) { return standing.Read(t.conn) }
+func (t *talk) write(m round.Message) error  { return standing.Write(t.conn, m) }
+func (t *talk) end(err error)                { rounds.Farewell(t.stream, t.conn, err) }
+func (t *talk) step(m round.Message) (*round.Message, error) {
+	return t.f.machine.Step(m, now().UnixMilli())
+}
+
+// save stores the subscription with what the stream has cost so far.
+func (t *talk) save(ctx context.Context, also func(*store.Tx) error) error {
+	return t.s.put(ctx, t.f, also)
+}
+
+// drive talks to the partner about one subscription: the agreement, then a sync if one is
+// due. checks are urgent questions.
+func (s *Service) drive(ctx context.Context, id standing.ID, checks []*check) error {
+	f, err := s.find(ctx, id)
+	if err != nil {
+		return err
+	}
+	ctx, free, err := s.claim(ctx, f, asking)
+	if err != nil {
+		return err
+	}
+	defer free()
+	if f, err = s.find(ctx, id); err != nil || f.machine.Stage().Over() {
+		return err
+	}
+	w := work{due: f.machine.Stage() == standing.Active && !f.Next.After(now()), checks: checks}
+	if f.machine.Stage() == standing.Active && !w.due && len(checks) == 0 {
+		if gone, err := s.mustGo(ctx, f); err != nil || !gone {
+			return err
+		}
+	}
+	stream, err := s.o.Open(ctx, f.Partner)
+	if err != nil {
+		s.later(id)
+		return err
+	}
+	stop := context.AfterFunc(ctx, stream.Reset)
+	defer stop()
+	t := newTalk(s, stream)
+	t.f, t.work = f, w
+	err = t.open(ctx)
+	t.end(err)
+	return s.settle(ctx, t, err)
+}
+
+// open is the opener's side of a stream.
+func (t *talk) open(ctx context.Context) error {
+	if err := t.hello(); err != nil {
+		return err
+	}
+	for {
+		m, ok := t.f.machine.Next()
+		if !ok {
+			break
+		}
+		done, err := t.exchange(ctx, m)
+		if done || err != nil {
+			return err
+		}
+	}
+	if t.f.machine.Stage() != standing.Active {
+		return nil
+	}
+	if m, ok := t.f.machine.Confirm(); ok && !t.f.Confirmed {
+		if _, err := t.exchange(ctx, m); err != nil {
+			return err
+		}
+		t.f.Confirmed = true
+		if err := t.save(ctx, nil); err != nil {
+			return err
+		}
+		t.work.due = true // the first run follows at once
+	}
+	if t.f.Paused || t.f.Stopped != "" {
+		return nil
+	}
+	m, ok := t.f.machine.Sync()
+	if !ok {
+		return nil
+	}
+	if _, err := t.exchange(ctx, m); err != nil {
+		return err
+	}
+	return t.sync(ctx)
+}
+
+// exchange sends a message and takes its answer. It reports whether the stream has nothing
+// more to say.
+func (t *talk) exchange(ctx context.Context, m round.Message) (done bool, err error) {
+	if err := t.write(m); err != nil {
+		return false, fmt.Errorf("%w: %w", rounds.ErrLink, err)
+	}
+	in, err := t.read()
+	if err != nil {
+		return false, err
+	}
+	before := t.f.machine.Stage()
+	if _, err := t.step(in); err != nil {
+		return false, err
+	}
+	switch after := t.f.machine.Stage(); {
+	case after == standing.Active && before != after:
+		return false, t.agreed(ctx)
+	case after != before:
+		return after == standing.Ended || after == standing.Waiting, t.save(ctx, nil)
+	}
+	_, pending := in.Body.(standing.Pending)
+	return pending, nil
+}
+
+// agreed stores an agreement that both sides have signed and its sealed digest.
+func (t *talk) agreed(ctx context.Context) error {
+	agreement := t.f.machine.Agreement()
+	t.f.Next, t.f.Note = now(), ""
+	return t.save(ctx, func(tx *store.Tx) (err error) {
+		t.f.Agreement, err = submit(tx, labelAgreement, agreement[:], time.Now())
+		return err
+	})
+}
+
+const labelAgreement = "entente/standing-agreement/1"
+
+// submit publishes a sealed digest in the submitted chain and returns its opening.
+func submit(tx *store.Tx, label string, content []byte, at time.Time) ([]byte, error) {
+	opening, err := entry.Seal(label, content)
+	if err != nil {
+		return nil, err
+	}
+	body, err := opening.Entry()
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.Append(entry.Submitted, entry.SealedDigest, body, at); err != nil {
+		return nil, err
+	}
+	return opening.Marshal()
+}
+
+// sync goes through the feeds, if the own rules still allow it, and says Done.
+func (t *talk) sync(ctx context.Context) error {
+	if err := t.allowed(ctx); err != nil {
+		return err
+	}
+	for _, number := range t.f.machine.Feeds() {
+		x, err := t.s.feed(t.f, number)
+		if err != nil {
+			return err
+		}
+		if x.session.Asker {
+			err = t.ask(ctx, x)
+		} else {
+			err = t.hold(ctx, x)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	agreement := t.f.machine.Agreement()
+	done := round.Message{Kind: standing.KindDone, Body: standing.Done{Agreement: agreement[:]}}
+	if err := t.write(done); err != nil {
+		return fmt.Errorf("%w: %w", rounds.ErrLink, err)
+	}
+	in, err := t.read()
+	if err != nil {
+		return err
+	}
+	if d, ok := in.Body.(standing.Done); !ok || string(d.Agreement) != string(agreement[:]) {
+		return &wire.ProtocolError{Code: wire.Unexpected, Err: errors.New("the end of the sync was expected")}
+	}
+	t.work.ran = true
+	return nil
+}
+
+// hold serves the feed in which the partner learns.
+func (t *talk) hold(ctx context.Context, x *feed) error {
+	h := x.shelf()
+	if _, err := h.update(ctx, t.work.due); err != nil {
+		if !damaged(err) {
+			return err
+		}
+		h = x.shelf() // the own copy is damaged: everything is published anew, under a new key
+		if err := t.s.o.Store.Update(ctx, h.renew); err != nil {
+			return err
+		}
+		h.loaded = true
+	}
+	m := x.meter()
+	_, err := standing.Hold(ctx, t.bytes, x.session, h, m, m)
+	return err
+}
+
+// ask asks in the feed in which this side learns.
+func (t *talk) ask(ctx context.Context, x *feed) error {
+	a := x.asker()
+	defer a.close()
+	a.due = t.work.due
+	for _, c := range t.work.checks {
+		a.checks = append(a.checks, *c)
+	}
+	_, err := standing.Ask(ctx, t.bytes, x.session, a, a)
+	for i := range a.checks {
+		*t.work.checks[i] = a.checks[i]
+	}
+	if err != nil && damaged(err) {
+		err = errors.Join(err, a.recover(context.WithoutCancel(ctx), err))
+	}
+	return err
+}
+
+// matched looks for hits once the stream has ended, and reads what checks were answered.
+func (s *Service) matched(ctx context.Context, f *file, checks []*check) (int, error) {
+	hits := 0
+	for _, number := range f.machine.Feeds() {
+		x, err := s.feed(f, number)
+		if err != nil || !x.session.Asker {
+			continue
+		}
+		a := x.asker()
+		err = a.get(ctx)
+		for _, c := range checks {
+			if err == nil && c.done {
+				c.hit, err = a.answerOf(ctx, *c)
+			}
+		}
+		n := 0
+		if err == nil {
+			n, err = a.match(ctx)
+		}
+		if err == nil {
+			err = a.tidy(ctx)
+		}
+		a.close()
+		if err != nil && damaged(err) {
+			err = a.recover(ctx, err)
+		}
+		if err != nil {
+			return hits, err
+		}
+		hits += n
+	}
+	return hits, nil
+}
+
+// settle stores what a stream means for the subscription.
+func (s *Service) settle(outer context.Context, t *talk, err error) error {
+	ctx := context.WithoutCancel(outer) // what has arrived is kept, whoever ended the stream
+	f := t.f
+	sent, received := t.bytes.Bytes()
+	f.Sent, f.Received = f.Sent+sent, f.Received+received
+	if f.machine.Stage() == standing.Active {
+		hits, merr := s.matched(ctx, f, t.work.checks)
+		t.work.hits += hits
+		err = errors.Join(err, merr)
+	}
+	if t.work.hits > 0 || t.work.ran {
+		f.LastHits = uint32(t.work.hits)
+	}
+	var broke *wire.ProtocolError
+	var said *wire.PeerError
+	var told *standing.Equivocation
+	switch {
+	case t.work.ran:
+		s.reached(f.ID)
+		f.LastRun, f.Note = now().UnixMilli(), ""
+		if t.work.due {
+			f.Next = s.next(f)
+		}
+	case err == nil:
+		s.reached(f.ID)
+		if f.machine.Stage() == standing.Waiting {
+			f.Note = "a person at the partner has to approve it"
+			s.later(f.ID)
+		}
+	case errors.As(err, &broke) && broke.Code.Fault() == wire.Peer && broke.Code != wire.Quota:
+		f.Stopped = fmt.Sprintf("%s broke the protocol: %s", f.Partner, broke.Code)
+		if broke.Code == wire.BadProof {
+			f.Stopped = fmt.Sprintf("%s answered with another key than it has signed", f.Partner)
+		}
+		if errors.As(err, &told) && len(f.Evidence) < maxEvidence {
+			f.Evidence = append(f.Evidence, told.Signed)
+		}
+	case errors.As(err, &said):
+		s.heard(f, said.Code)
+	default:
+		s.later(f.ID)
+		if outer.Err() == nil {
+			f.Note = noteOf(err)
+		}
+	}
+	return errors.Join(err, s.put(ctx, f, nil))
+}
+
+// heard notes what the partner says.
+func (s *Service) heard(f *file, code wire.Code) {
+	f.Note = "the partner says: " + code.String()
+	s.later(f.ID)
+	stage := f.machine.Stage()
+	switch {
+	case code == wire.NotAvailable && stage < standing.Active:
+		f.machine.Finish(standing.Refused, code)
+	case code == wire.Cancelled:
+		f.machine.Finish(standing.Ended, code)
+	case code == wire.UnknownRound && stage < standing.Active:
+		f.machine.Finish(standing.Failed, code)
+	case code == wire.Expired && stage == standing.Active:
+		f.Note = "the tag period ended meanwhile; the next sync begins a new one"
+	}
+}
+
+// noteOf says in plain words why a sync did not go through.
+func noteOf(err error) string {
+	var broke *wire.ProtocolError
+	switch {
+	case errors.Is(err, store.ErrFull):
+		return "the disk is full; the standing round goes on when there is room"
+	case errors.Is(err, errGrown):
+		return errGrown.Error()
+	case errors.As(err, &broke):
+		return "the two sides do not fit: " + broke.Code.String()
+	}
+	return "the partner could not be reached; it is tried again"
+}
+
+// transient tells whether an error may be gone at the next try.
+func transient(err error) bool {
+	var broke *wire.ProtocolError
+	var said *wire.PeerError
+	switch {
+	case err == nil:
+		return true // nothing was asked: somebody else's sync was at work
+	case errors.As(err, &said):
+		return said.Code == wire.Busy || said.Code == wire.Expired
+	case errors.As(err, &broke):
+		return broke.Code == wire.Busy
+	}
+	return true
+}
+
+// quotaUsed tells whether the partner refuses because its quota is used up.
+func quotaUsed(err error) bool {
+	var said *wire.PeerError
+	return errors.As(err, &said) && said.Code == wire.Quota
+}
+
+// next is when the next run is due, spread by the subscription's identifier, so that a
+// federation's runs do not all come at once. The responder expects it a little earlier,
+// so that the proposer's sync is the one that finds both sides due.
+func (s *Service) next(f *file) time.Time {
+	cadence := time.Duration(f.machine.Answer().Limit.Cadence) * time.Second
+	spread := min(cadence/16, 5*time.Minute)
+	at := now().Add(cadence)
+	if !f.machine.Proposer() {
+		return at.Add(-2 * spread)
+	}
+	return at.Add(-spread * time.Duration(f.ID[0]) / 256)
+}
