@@ -40,9 +40,9 @@ func distant(t *testing.T, line fabric.Link) (*fabric.Fabric, *member, *member) 
 	file := filepath.Join(base, "fed.json")
 	_, err := federation.Create("test", file, cards)
 	for i, m := range members {
-		o := node.Options{Version: "test", ListenPacket: f.Node(i).ListenPacket}
+		m.o = node.Options{Version: "test", ListenPacket: f.Node(i).ListenPacket}
 		if err == nil {
-			m.Node, err = node.Open(t.Context(), m.dir, o)
+			m.Node, err = node.Open(t.Context(), m.dir, m.o)
 		}
 		if err == nil {
 			_, _, err = m.SignRoster(file)

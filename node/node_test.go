@@ -21,6 +21,7 @@ import (
 type member struct {
 	*node.Node
 	dir  string
+	o    node.Options
 	stop func()
 }
 

@@ -126,7 +126,7 @@ func TestOlderStore(t *testing.T) {
 			t.Errorf("%d are stale after going on for %d transactions", k.stale(t), commits)
 		}
 	}
-	for k := 0; ; k += 97 {
+	for k := 0; ; k += 397 {
 		left := k
 		f := open(fresh(), func(name string) error {
 			if left--; left < 0 {

@@ -219,7 +219,7 @@ func (f *follower) catchUp(t *testing.T, d *desk) {
 // TestFollow does random imports, deletions and passes of a clock that jumps. Followers
 // that read the log now and then must hold what a snapshot would hold.
 func TestFollow(t *testing.T) {
-	for seed := range uint64(8) {
+	for seed := range uint64(6) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 3))
 			d := newDesk(t)
@@ -233,7 +233,7 @@ func TestFollow(t *testing.T) {
 				f.begin(t, d)
 				followers = append(followers, f)
 			}
-			for range 60 {
+			for range 40 {
 				switch r.IntN(8) {
 				case 0:
 					gone := d.anyList(t, names[r.IntN(3)])
