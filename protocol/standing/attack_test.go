@@ -272,8 +272,9 @@ func TestOwnFaults(t *testing.T) {
 		"class": func(q *Question) { q.Class = 65 }, "large": func(q *Question) { q.Class = 1280 },
 		"urgent": func(q *Question) { q.Urgent, q.Class = true, 128 }, "number": func(q *Question) { q.Number = 5 },
 		"items":   func(q *Question) { q.Items = make([]Item, 65) },
-		"kind":    func(q *Question) { q.Items = []Item{{Kind: "", Element: []byte{1}}} },
-		"element": func(q *Question) { q.Items = []Item{{Kind: "phone"}} },
+		"kind":    func(q *Question) { q.Items = []Item{{Kind: "email", Version: 1, Element: []byte{1}}} },
+		"version": func(q *Question) { q.Items = []Item{{Kind: "phone", Version: 2, Element: []byte{1}}} },
+		"element": func(q *Question) { q.Items = []Item{{Kind: "phone", Version: 1}} },
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			f := newFeed(t, 0)

@@ -40,7 +40,7 @@ func subscribe(t *testing.T) (a, b *member) {
 		if err != nil || again != nil {
 			t.Fatal(err, again)
 		}
-		f.shelf.s = f.holder
+		f.shelf.s, f.queue.version = f.holder, f.asker.Kinds[0].Version
 		f.queue.list, f.shelf.list = asker.list, holder.list
 		asker.asks, holder.hold = f, f
 		asker, holder = holder, asker

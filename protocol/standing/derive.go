@@ -102,7 +102,7 @@ func HolderKey(secret []byte, agreement [32]byte, feed uint8, index uint32, nonc
 }
 
 // check refuses a chunk of questions that this side must not send.
-func (q *Question) check() error {
+func (q *Question) check(kinds []Kind) error {
 	switch {
 	case q.Class > MaxPlaces, !wire.IsSizeClass(q.Class):
 		return fmt.Errorf("question %d: %d places", q.Number, q.Class)
@@ -110,6 +110,11 @@ func (q *Question) check() error {
 		return fmt.Errorf("question %d: an urgent check of %d places", q.Number, q.Class)
 	case len(q.Items) > q.Class:
 		return fmt.Errorf("question %d: %d items in %d places", q.Number, len(q.Items), q.Class)
+	}
+	for i, item := range q.Items {
+		if !slices.Contains(kinds, Kind{Name: item.Kind, Version: item.Version}) {
+			return fmt.Errorf("question %d, item %d: a kind that was not agreed", q.Number, i)
+		}
 	}
 	return nil
 }

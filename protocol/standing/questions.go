@@ -108,7 +108,7 @@ func (q *inquiry) open(ctx context.Context) iter.Seq2[Question, error] {
 // blind makes the batch of one chunk: the same bytes whenever it is done.
 func (q *inquiry) blind(question Question) (outstanding, error) {
 	o := outstanding{Question: question}
-	if err := question.check(); err != nil {
+	if err := question.check(q.Kinds); err != nil {
 		return o, err
 	}
 	inputs, err := question.inputs(q.inputs)

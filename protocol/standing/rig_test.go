@@ -168,7 +168,7 @@ func newShelf(t testing.TB, s Session) *memoryShelf {
 }
 
 func (m *memoryShelf) tag(item string) Tag {
-	input, err := NewInputs(m.s.Agreement, m.s.Feed, m.index).Element(Item{"phone", 1, []byte(item)})
+	input, err := NewInputs(m.s.Agreement, m.s.Feed, m.index).Element(itemOf(m.s, item))
 	outputs, again := m.open.Key.Outputs([][]byte{input})
 	if err := errors.Join(err, again); err != nil {
 		m.t.Fatal(err)
@@ -460,10 +460,16 @@ type memoryQueue struct {
 	class   int    // of new chunks; 0: the smallest that fits
 	cadence bool   // make a chunk even if there is nothing to ask
 	urgent  []string
+	version uint16 // of the kind
+}
+
+// itemOf is an item of the first agreed kind.
+func itemOf(s Session, element string) Item {
+	return Item{s.Kinds[0].Name, s.Kinds[0].Version, []byte(element)}
 }
 
 func newQueue(c *memoryCache) *memoryQueue {
-	q := &memoryQueue{cache: c, list: map[string]bool{}}
+	q := &memoryQueue{cache: c, version: 1, list: map[string]bool{}}
 	q.begin()
 	return q
 }
@@ -503,7 +509,7 @@ func (q *memoryQueue) make() (Question, bool) {
 	rand.Read(question.Seed[:])
 	for _, item := range items {
 		q.made[item] = true
-		question.Items = append(question.Items, Item{"phone", 1, []byte(item)})
+		question.Items = append(question.Items, Item{"phone", q.version, []byte(item)})
 	}
 	q.chunks = append(q.chunks, question)
 	return question, true

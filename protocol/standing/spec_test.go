@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"entente/protocol/tags"
 	"entente/protocol/wire"
 )
 
@@ -61,4 +62,19 @@ func thousands(n uint32) string {
 		return fmt.Sprint(n)
 	}
 	return fmt.Sprintf("%s,%03d", thousands(n/1000), n%1000)
+}
+
+// TestBlockCap: no block of any publication is longer than the cap of its frame.
+func TestBlockCap(t *testing.T) {
+	longest := 0
+	for n := wire.MinSizeClass; n <= MaxTags; n = wire.SizeClass(n + 1) {
+		code, err := tags.NewCode(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		longest = max(longest, indexSize+code.MaxBlock(tagsIn(uint32(n), 0)))
+	}
+	if longest != maxBlock {
+		t.Errorf("the longest block has %d bytes, its frame's cap is %d", longest, maxBlock)
+	}
 }
