@@ -56,6 +56,6 @@ func writeBench(w io.Writer, r bench.Result) {
 		row(w, "phase "+name, fmt.Sprintf("%.2f s", r.Phases[name]))
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Figures)) {
-		row(w, name, fmt.Sprintf("%.1f", r.Figures[name]))
+		row(w, name, fmt.Sprintf("%.4g", r.Figures[name]))
 	}
 }

@@ -18,7 +18,8 @@ type inquiry struct {
 	line    *line
 	index   uint32
 	inputs  Inputs
-	next    uint32           // number of the next question
+	first   uint32           // number of the oldest question
+	next    uint32           // number of the next one to ask
 	free    chan struct{}    // one token for each chunk that is not acknowledged
 	pending chan outstanding // sent or about to be, in order
 	durable atomic.Uint32    // answers below are durable
@@ -55,7 +56,7 @@ func (a *asker) questions(ctx context.Context, l *line, p Position) error {
 		return nil
 	}
 	q := &inquiry{
-		asker: a, line: l, index: index, inputs: NewInputs(a.Agreement, a.Feed, index), next: next,
+		asker: a, line: l, index: index, inputs: NewInputs(a.Agreement, a.Feed, index), first: next, next: next,
 		free: make(chan struct{}, Window), pending: make(chan outstanding, Window),
 		nudge: make(chan struct{}, 1), through: make(chan struct{}),
 	}
@@ -171,7 +172,7 @@ func (q *inquiry) verify(ctx context.Context) error {
 // acknowledge says how far the answers are durable, and only then lets new chunks out: so
 // the holder never sees more under way than it allows.
 func (q *inquiry) acknowledge(ctx context.Context) error {
-	told := q.durable.Load()
+	told := q.first // not what is durable by the time this begins
 	for more := true; more; {
 		select {
 		case <-q.nudge:

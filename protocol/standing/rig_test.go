@@ -312,6 +312,7 @@ type memoryMeter struct {
 	now     *atomic.Int64
 	record  []byte
 	answers map[uint32][]byte
+	most    int // answers stored at a time
 	taken   int // chunks charged, repetitions not counted
 	places  int
 }
@@ -368,6 +369,7 @@ func (m *memoryMeter) Keep(_ context.Context, index, number uint32, answer []byt
 	if m.answers[number] == nil {
 		m.answers[number] = answer
 	}
+	m.most = max(m.most, len(m.answers))
 	return nil
 }
 

@@ -89,3 +89,39 @@ func TestEqualsPlainIntersection(t *testing.T) {
 		})
 	}
 }
+
+// TestManyChunks: a first evaluation of many more chunks than may be under way goes through,
+// with what the holder stores bounded all the time.
+func TestManyChunks(t *testing.T) {
+	f := newFeed(t, 0)
+	f.queue.split = 1
+	for i := range 3 * Window {
+		f.queue.list[fmt.Sprint(i)] = true
+		f.shelf.list[fmt.Sprint(2*i)] = true
+	}
+	var tp tape
+	f.wrap = tp.wrap
+	r := f.sync().must(t)
+	f.check()
+	if r.ask.Chunks != 3*Window || r.hold.Chunks != 3*Window || f.meter.places != 3*Window*64 || len(f.meter.answers) != 0 {
+		t.Errorf("%+v, %+v, %d places, %d answers stored", r.ask, r.hold, f.meter.places, len(f.meter.answers))
+	}
+	if f.meter.most > Window {
+		t.Errorf("%d answers were stored at a time", f.meter.most)
+	}
+	acknowledged := uint32(0)
+	for _, fr := range tp.frames {
+		switch fr.kind {
+		case kindAcknowledged:
+			m, err := decode[acknowledgedMessage](fr.body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			acknowledged = m.Next
+		case kindQuestions:
+			if a, err := decodeQuestions(fr.body); err != nil || a.number >= acknowledged+Window {
+				t.Errorf("chunk %d after %d were acknowledged: %v", a.number, acknowledged, err)
+			}
+		}
+	}
+}

@@ -45,18 +45,15 @@ func (c Code) bytes(count, zeros int) int { return (count*(1+c.low()) + zeros + 
 // frame.
 func (c Code) MaxBlock(count int) int { return c.bytes(count, maxZeros(count)) }
 
-// Expected returns the length of the list's encoding in blocks of count tags each, in bytes:
-// the mean over uniform tags, rounded up. An encoding is rarely longer than this by more
-// than one in a thousand, or a byte.
-func (c Code) Expected(count int) int64 {
+// MaxSize returns the longest encoding of the whole list, in blocks of count tags each, in
+// bytes. Lists of uniform tags come close to it: within two bits, and half a byte a block.
+func (c Code) MaxSize(count int) int64 {
 	if c.n == 0 {
 		return 0
 	}
 	blocks := (c.n + count - 1) / count
-	// The largest of n uniform tags lies 1/(n+1) below the end, and blocks are filled up by
-	// half a byte.
-	zeros := int64(c.n) << c.high / int64(c.n+1)
-	return (int64(c.n)*int64(1+c.low()) + zeros + 4*int64(blocks) + 7) / 8
+	zeros := int64(1)<<c.high - 1 // up to the largest tag
+	return (int64(c.n)*int64(1+c.low()) + zeros + 7*int64(blocks)) / 8
 }
 
 // AppendBlock appends the encoding of the list's next tags, which must ascend strictly from

@@ -71,6 +71,10 @@ func benches() []bench {
 			name: "oprf", about: "one mutual run of suite oprf, both parties in this process over a pipe",
 			defaults: Params{"n": 10_000}, limits: Params{"n": exact.MaxItems}, run: runExact,
 		},
+		{
+			name: "standing", about: "one tag period of a standing round: a list published, a batch of questions",
+			defaults: Params{"held": 1_000_000, "new": 10_000}, limits: Params{"held": 13_000_000, "new": 1_000_000}, run: runStanding,
+		},
 	}
 }
 
