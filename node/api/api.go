@@ -21,6 +21,7 @@ import (
 	"entente/node/federation"
 	"entente/node/intake"
 	"entente/node/rounds"
+	"entente/node/standing"
 	"entente/node/store"
 	"entente/policy"
 	"entente/protocol/roster"
@@ -95,14 +96,14 @@ func problem(err error) *Problem {
 		p.Code, p.Status = NotJoined, http.StatusConflict
 	case errors.Is(err, federation.ErrNotJoined): // before the partner, who is unknown for that reason
 		p.Code, p.Status, p.Message = NotJoined, http.StatusConflict, federation.ErrNotJoined.Error()
-	case errors.Is(err, rounds.ErrUnknownRound), errors.Is(err, rounds.ErrUnknownPartner):
+	case errors.Is(err, rounds.ErrUnknownRound), errors.Is(err, rounds.ErrUnknownPartner), errors.Is(err, standing.ErrUnknown):
 		p.Code, p.Status = NotFound, http.StatusNotFound
 	case errors.Is(err, store.ErrNotFound): // all else that is asked for by name
 		p.Code, p.Status, p.Message = NotFound, http.StatusNotFound, "there is no list of that name"
 	case errors.Is(err, rounds.ErrNotServing):
 		p.Code, p.Status = NotServing, http.StatusConflict
 	case errors.Is(err, rounds.ErrState), errors.Is(err, rounds.ErrNothing), errors.Is(err, store.ErrListInUse),
-		errors.Is(err, errStopped):
+		errors.Is(err, errStopped), errors.Is(err, standing.ErrState):
 		p.Code, p.Status = WrongState, http.StatusConflict
 	case errors.Is(err, store.ErrListDiffers):
 		p.Code, p.Status = alreadyChanged, http.StatusConflict
@@ -139,6 +140,7 @@ func Handler(n *node.Node) http.Handler {
 	h.rules(a)
 	h.lists(a)
 	h.rounds(a)
+	h.standing(a)
 	h.care(a)
 	return mux
 }

@@ -235,16 +235,23 @@ func (h handlers) propose(ctx context.Context, in *requestInput) (rounds.View, e
 	if err := in.check(); err != nil {
 		return rounds.View{}, err
 	}
-	f, err := h.node.Federation(ctx)
-	if err != nil {
+	if err := h.notStopped(ctx, in.Body.Partner); err != nil {
 		return rounds.View{}, err
 	}
+	return h.node.Rounds().Propose(ctx, in.Body)
+}
+
+func (h handlers) notStopped(ctx context.Context, partner string) error {
+	f, err := h.node.Federation(ctx)
+	if err != nil {
+		return err
+	}
 	for _, p := range f.Partners {
-		if p.ID == in.Body.Partner && p.Stopped {
-			return rounds.View{}, errStopped
+		if p.ID == partner && p.Stopped {
+			return errStopped
 		}
 	}
-	return h.node.Rounds().Propose(ctx, in.Body)
+	return nil
 }
 
 func (h handlers) rounds(a huma.API) {
@@ -257,7 +264,7 @@ func (h handlers) rounds(a huma.API) {
 	})
 	operation(a, http.MethodPost, "/rounds", "Propose a round", h.propose)
 	operation(a, http.MethodGet, "/rounds", "All rounds", func(ctx context.Context, _ *none) ([]rounds.View, error) { return r.List(ctx) })
-	operation(a, http.MethodGet, "/inbox", "Rounds that wait for a person here", func(ctx context.Context, _ *none) ([]rounds.View, error) { return r.Inbox(ctx) })
+	operation(a, http.MethodGet, "/inbox", "Rounds that wait for a person here, and standing rounds with new hits", h.inbox)
 	operation(a, http.MethodGet, "/rounds/{id}", "One round", func(ctx context.Context, in *roundInput) (rounds.View, error) {
 		return r.Show(ctx, in.ID)
 	})

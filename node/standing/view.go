@@ -30,6 +30,7 @@ type View struct {
 	Questions uint32        `json:"questions"`
 	Checks    uint32        `json:"checks"`
 	Created   time.Time     `json:"created"`
+	Updated   time.Time     `json:"updated"`
 	Expires   time.Time     `json:"expires"`
 	Next      *time.Time    `json:"next,omitempty"`     // when the next run is due
 	LastRun   *time.Time    `json:"last_run,omitempty"` // that went through
@@ -61,7 +62,7 @@ func (s *Service) view(ctx context.Context, f *file) (View, error) {
 	t, limit, kinds := o.Asked, o.Limit, o.Kinds
 	v := View{
 		ID: standing.ID(f.ID).String(), Partner: f.Partner, Proposer: f.Proposer, State: f.State, Lists: f.Lists, Purpose: o.Purpose,
-		Created: f.Created, Expires: f.Expires, Sent: f.Sent, Received: f.Received, Grounds: f.Grounds, Note: f.Note,
+		Created: f.Created, Updated: f.Updated, Expires: f.Expires, Sent: f.Sent, Received: f.Received, Grounds: f.Grounds, Note: f.Note,
 	}
 	if f.Stopped != "" {
 		v.Note = f.Stopped
