@@ -19,6 +19,9 @@ import (
 // tell its ground.
 const refusalAfter = 2 * time.Second
 
+// leastTags is the least bound on a partner's tags that this side agrees to.
+const leastTags = 1 << 20
+
 // fits checks what depends on programs alone, before any rule is asked.
 func fits(o standing.Offer) error {
 	for _, k := range o.Kinds {
@@ -141,8 +144,9 @@ func (s *Service) accept(f *file, lists []store.List, merged terms.Terms) (round
 	limit := o.Limit
 	ours := uint32(classOf(lists))
 	session := standing.Session{PeriodSeconds: limit.Period, Cadence: limit.Cadence}
-	// Four times what both lists need now: a partner whose list grows beyond asks again.
-	room := 4 * max(session.PublicationClass(int(ours)), session.PublicationClass(int(o.Class)))
+	// Four times what both lists need now, at least a million (10 MB on disk): a partner
+	// whose list grows beyond asks again.
+	room := max(leastTags, 4*session.PublicationClass(int(ours)), 4*session.PublicationClass(int(o.Class)))
 	limit.Tags = min(limit.Tags, uint32(min(wire.SizeClass(room), standing.MaxTags)))
 	answer := standing.Answer{
 		Created: now().UnixMilli(), Expires: o.Expires, Basis: lists[0].Basis, Terms: merged, Rules: rules[:], Limit: limit, Class: ours,

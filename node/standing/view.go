@@ -213,6 +213,10 @@ func (s *Service) Hits(ctx context.Context, id string) ([]rounds.Hit, error) {
 	out := []rounds.Hit{}
 	last := int64(-1)
 	err = s.o.Store.View(ctx, func(tx *store.Tx) error {
+		seen, err := seenHits(tx, f.ID)
+		if err != nil {
+			return err
+		}
 		hits, err := tx.HitsFrom(f.ID, 0)
 		if err != nil {
 			return err
@@ -223,7 +227,7 @@ func (s *Service) Hits(ctx context.Context, id string) ([]rounds.Hit, error) {
 			if err != nil {
 				return err
 			}
-			hit.Round, hit.Partner = standing.ID(f.ID).String(), f.Partner
+			hit.Round, hit.Partner, hit.New = standing.ID(f.ID).String(), f.Partner, h.Position >= seen
 			out = append(out, hit)
 		}
 		return nil

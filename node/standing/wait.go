@@ -14,7 +14,7 @@ func (s *Service) Wait(ctx context.Context, id string, after time.Time) (View, e
 		if err != nil {
 			return View{}, err
 		}
-		if f.Over || f.Paused || f.Stopped != "" || time.UnixMilli(f.LastRun).After(after) {
+		if f.Over || f.Paused || f.Stopped != "" || f.LastRun > 0 && time.UnixMilli(f.LastRun).After(after) {
 			return s.view(ctx, f)
 		}
 		select {

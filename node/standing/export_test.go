@@ -1,0 +1,151 @@
+package standing
+
+import (
+	"context"
+	"crypto/rand"
+	"time"
+
+	"entente/node/store"
+	"entente/protocol/standing"
+)
+
+// Filling is what a long list leaves in the files of a store, with invented content: one
+// set of tags, and one of entries, which all subscriptions of a benchmark share.
+type Filling struct {
+	tags                   []standing.Tag
+	set, items, asked, own []byte // segments: of the set in either store, of items, of entries
+}
+
+// Fill makes the files of n items.
+func Fill(holder, asker *Service, n int) (Filling, error) {
+	f := Filling{tags: make([]standing.Tag, n)}
+	for i := range f.tags {
+		rand.Read(f.tags[i][:])
+	}
+	sortTags(f.tags)
+	plain := func(w *store.SegmentWriter) error {
+		for i := range f.tags {
+			if err := w.Append(f.tags[i][:]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	// Entries and items begin with something that ascends: tags do.
+	wide := func(width int) func(*store.SegmentWriter) error {
+		return func(w *store.SegmentWriter) error {
+			b := make([]byte, width)
+			for i := range f.tags {
+				rand.Read(b)
+				copy(b, f.tags[i][:])
+				b[width-1] = 1
+				if err := w.Append(b); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+	}
+	var err error
+	if f.set, err = holder.build(standing.TagSize, standing.TagSize, plain); err != nil {
+		return f, err
+	}
+	if f.items, err = holder.build(itemSize, lookupSize, wide(itemSize)); err != nil {
+		return f, err
+	}
+	if f.own, err = asker.build(standing.TagSize, standing.TagSize, plain); err != nil {
+		return f, err
+	}
+	f.asked, err = asker.build(entrySize, standing.TagSize, func(w *store.SegmentWriter) error {
+		b := make([]byte, entrySize)
+		for i := range f.tags {
+			rand.Read(b)
+			b[0], b[1], b[2], b[3] = byte(i>>24), byte(i>>16), byte(i>>8), byte(i)
+			if err := w.Append(b); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return f, err
+}
+
+// Pretend puts a feed of both services into the state after a tag period's first sync with
+// a filling, and one run that made its dummies.
+func Pretend(ctx context.Context, holder, asker *Service, id string, number uint8, f Filling) error {
+	hf, err := holder.named(ctx, id)
+	if err != nil {
+		return err
+	}
+	x, err := holder.feed(hf, number)
+	if err != nil {
+		return err
+	}
+	h := x.shelf()
+	if err := h.get(ctx); err != nil {
+		return err
+	}
+	h.state = shelfState{LastIndex: h.state.LastIndex + 1, Tags: f.set, Published: f.items}
+	rand.Read(h.state.Nonce[:])
+	rand.Read(h.state.Dummies[:])
+	index := h.state.LastIndex
+	key, err := h.key(index)
+	if err != nil {
+		return err
+	}
+	mark, err := standing.Published(h.session.Agreement, number, index, uint32(len(f.tags)), each(f.tags))
+	if err != nil {
+		return err
+	}
+	start := now()
+	period, signed, err := standing.SignPeriod(h.session, index, start.UnixMilli(), start.Add(24*time.Hour).UnixMilli(), key.Public(), mark)
+	if err != nil {
+		return err
+	}
+	dummies, err := h.dummies(ctx, key, index, 512)
+	if err != nil {
+		return err
+	}
+	sortTags(dummies)
+	run, after, err := standing.SignRun(h.session, index, mark, dummies, f.tags[:64])
+	if err != nil {
+		return err
+	}
+	h.state.Signed, h.state.Last = signed, after
+	err = holder.o.Store.Update(ctx, func(tx *store.Tx) error {
+		if h.state.Seen, err = tx.LastTouch(); err != nil {
+			return err
+		}
+		for n, m := range []standing.Mark{mark, after} {
+			if err := h.write(tx, recordMark, int64(n), m); err != nil {
+				return err
+			}
+		}
+		if err := h.write(tx, recordRun, 1, recordOf(run)); err != nil {
+			return err
+		}
+		return h.write(tx, recordShelf, 0, h.state)
+	})
+	if err != nil {
+		return err
+	}
+	af, err := asker.named(ctx, id)
+	if err != nil {
+		return err
+	}
+	y, err := asker.feed(af, number)
+	if err != nil {
+		return err
+	}
+	a := y.asker()
+	a.state = askerState{
+		Signed: signed, Index: index, Blocks: (period.Class + standing.BlockTags - 1) / standing.BlockTags, Last: f.tags[len(f.tags)-1],
+		Mark: after, Known: after, Base: f.own, Prepared: true, Asked: [][]byte{f.asked}, MatchedRun: 1,
+	}
+	return a.save(ctx, func(tx *store.Tx) error {
+		if a.state.Seen, err = tx.LastTouch(); err != nil {
+			return err
+		}
+		return a.write(tx, recordTheirs, 1, recordOf(run))
+	})
+}
