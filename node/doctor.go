@@ -32,6 +32,7 @@ const leastDisk = 1 << 30 // bytes
 func (n *Node) Doctor(ctx context.Context) []Symptom {
 	out := []Symptom{n.checkVersions(), n.checkClock(ctx), n.checkDisk(), n.checkKeys(), n.checkAudit(ctx), n.checkRules()}
 	out = append(out, n.checkPorts()...)
+	out = append(out, n.checkStanding(ctx)...)
 	return append(out, n.checkPartners(ctx)...)
 }
 
@@ -104,6 +105,28 @@ func (n *Node) checkRules() Symptom {
 		f.Text += "; see what they open with: entente policy explain"
 	}
 	return f
+}
+
+// checkStanding looks for standing rounds that stand still.
+func (n *Node) checkStanding(ctx context.Context) []Symptom {
+	views, err := n.lasting.List(ctx)
+	if err != nil {
+		return []Symptom{failed(Symptom{Subject: "standing rounds"}, err, "Look at the store's error; restore a backup if the file is damaged.")}
+	}
+	out := []Symptom{}
+	for _, v := range views {
+		f := Symptom{Subject: "standing round with " + v.Partner, OK: true}
+		switch {
+		case v.Broke:
+			f = failed(f, errors.New(v.Note), "Ask the partner by telephone. Then: entente round resume "+v.ID+", or entente round end.")
+		case v.State == "paused":
+			f.Text, f.Remedy = "paused: "+v.Note, "To go on: entente round resume "+v.ID
+		default:
+			continue
+		}
+		out = append(out, f)
+	}
+	return out
 }
 
 // checkPorts tells whether the node listens, or could.

@@ -182,11 +182,11 @@ func (n *Node) Run(ctx context.Context, ready func()) error {
 	if ready != nil {
 		ready()
 	}
-	var work sync.WaitGroup
-	work.Go(func() { n.daily(ctx) })
 	// If one of the services cannot go on, the node stops as a whole.
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	var work sync.WaitGroup
+	work.Go(func() { n.daily(ctx) })
 	var lasting error
 	work.Go(func() {
 		defer stop()

@@ -63,6 +63,7 @@ type Request struct {
 	OwnItems      int64     // size class of our list
 	PartnerItems  int64     // size class of the partner's; 0 while it is not known
 	ItemsToday    int64     // counted with this partner today, this round not included
+	Standing      bool      // the round goes on; then PartnerItems are the questions of a tag period
 	Now           time.Time // day boundaries of ItemsToday are the node's matter
 }
 
@@ -160,6 +161,7 @@ func (r Request) cedar() (*entities, cedar.Request) {
 			"own_items":     types.Long(r.OwnItems),
 			"partner_items": types.Long(r.PartnerItems),
 			"items_today":   types.Long(r.ItemsToday),
+			"standing":      types.Boolean(r.Standing),
 			"now":           types.NewDatetime(r.Now),
 		}),
 	}

@@ -42,6 +42,7 @@ var fields = map[string]string{
 	"context.own_items":     "the size of our list",
 	"context.partner_items": "the size of the partner's list",
 	"context.items_today":   "the items already matched with the partner today",
+	"context.standing":      "the round is a standing one",
 	"context.now":           "the time",
 	"action":                "the result",
 }

@@ -20,10 +20,22 @@ type Opening struct {
 	Basis      string               `json:"legal_basis"`
 	Categories []indicator.Category `json:"categories"`
 	Kinds      []indicator.Kind     `json:"kinds"`
+	Rounds     Rounds               `json:"rounds"`
 	Duties     Duties               `json:"duties"`
 	Grounds    []Ground             `json:"grounds"` // the permits that open it
 	Sentence   string               `json:"sentence"`
 }
+
+// Rounds says in which rounds something is open.
+type Rounds string
+
+// Kinds of rounds. A standing round opens which entries match or nothing, so what opens no
+// more than their number is open in single rounds.
+const (
+	AnyRounds      Rounds = "any"
+	SingleRounds   Rounds = "single"
+	StandingRounds Rounds = "standing"
+)
 
 // Counterpart is a member that Explain asks the rules about.
 type Counterpart struct{ ID, Role string }
@@ -54,20 +66,14 @@ func (b *Bundle) explain(r Request) []Opening {
 	for _, category := range indicator.Categories() {
 		for _, kind := range indicator.Kinds() {
 			r.Category, r.Kind = category, kind
-			d := b.widest(r)
-			if d.Mode == terms.None {
-				continue
+			for _, o := range b.openings(r) {
+				at := slices.IndexFunc(out, func(e Opening) bool { return e.alike(o) && slices.Equal(e.Categories, o.Categories) })
+				if at < 0 {
+					at = len(out)
+					out = append(out, o)
+				}
+				out[at].Kinds = append(out[at].Kinds, kind)
 			}
-			d.Grounds = slices.DeleteFunc(d.Grounds, func(g Ground) bool { return g.Forbids })
-			at := slices.IndexFunc(out, func(o Opening) bool {
-				return o.Mode == d.Mode && o.Duties == d.Duties && slices.Equal(o.Grounds, d.Grounds) && slices.Equal(o.Categories, []indicator.Category{category})
-			})
-			if at < 0 {
-				at = len(out)
-				out = append(out, Opening{Partner: r.Partner, Learner: r.Learner, Mode: d.Mode, Purpose: r.Purpose, Basis: r.Basis,
-					Categories: []indicator.Category{category}, Duties: d.Duties, Grounds: d.Grounds})
-			}
-			out[at].Kinds = append(out[at].Kinds, kind)
 		}
 	}
 	out = joinCategories(out)
@@ -77,12 +83,43 @@ func (b *Bundle) explain(r Request) []Opening {
 	return out
 }
 
+// openings says what is open of one category and kind, in single and in standing rounds.
+func (b *Bundle) openings(r Request) []Opening {
+	opening := func(standing bool) Opening {
+		r.Standing = standing
+		d := b.widest(r)
+		d.Grounds = slices.DeleteFunc(d.Grounds, func(g Ground) bool { return g.Forbids })
+		return Opening{Partner: r.Partner, Learner: r.Learner, Mode: d.Mode, Purpose: r.Purpose, Basis: r.Basis,
+			Categories: []indicator.Category{r.Category}, Duties: d.Duties, Grounds: d.Grounds}
+	}
+	single, lasting := opening(false), opening(true)
+	if lasting.Mode == terms.IDs && single.alike(lasting) {
+		single.Rounds = AnyRounds
+		return []Opening{single}
+	}
+	var out []Opening
+	if single.Mode != terms.None {
+		single.Rounds = SingleRounds
+		out = append(out, single)
+	}
+	if lasting.Mode == terms.IDs {
+		lasting.Rounds = StandingRounds
+		out = append(out, lasting)
+	}
+	return out
+}
+
+// alike tells whether two openings of one partner differ at most in categories and kinds.
+func (o Opening) alike(other Opening) bool {
+	return o.Mode == other.Mode && o.Rounds == other.Rounds && o.Duties == other.Duties && slices.Equal(o.Grounds, other.Grounds)
+}
+
 // joinCategories puts openings together that differ in nothing but the category.
 func joinCategories(in []Opening) []Opening {
 	var out []Opening
 	for _, o := range in {
 		at := slices.IndexFunc(out, func(e Opening) bool {
-			return e.Mode == o.Mode && e.Duties == o.Duties && slices.Equal(e.Grounds, o.Grounds) && slices.Equal(e.Kinds, o.Kinds)
+			return e.alike(o) && slices.Equal(e.Kinds, o.Kinds)
 		})
 		if at < 0 {
 			out = append(out, o)
@@ -126,6 +163,9 @@ func (o Opening) sentence() string {
 	what := "which entries match"
 	if o.Mode == terms.Count {
 		what = "how many entries match"
+	}
+	if o.Rounds == StandingRounds || o.Rounds == SingleRounds && o.Mode == terms.IDs {
+		what += ", in " + string(o.Rounds) + " rounds only,"
 	}
 	var titles []string
 	for _, g := range o.Grounds {

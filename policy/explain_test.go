@@ -78,6 +78,8 @@ func TestRulesInWords(t *testing.T) {
 		`context.items >= -1000`:                                                 "the items of this round are at least -1,000",
 		`context.now < datetime("2027-01-01")`:                                   "the time is before 2027-01-01",
 		`context.now >= datetime("2027-01-01")`:                                  "the time is not before 2027-01-01",
+		`context.standing && context.items <= 10`:                                "the round is a standing one and the items of this round are at most 10",
+		`!context.standing`:                                                      "not (the round is a standing one)",
 		`!resource.minors`:                                                       "not (the list is about minors)",
 		`resource.minors || principal.role == Role::"ngo"`:                       "(the list is about minors or the partner's role is ngo)",
 		`if resource.minors then true else false`:                                "`if resource.minors then true else false`",
@@ -180,6 +182,36 @@ func TestExplainIsWhatDecideDoes(t *testing.T) {
 	}
 	if got := load(t, "").Explain("AU", []Counterpart{{"ID", "state"}}, noon); len(got) != 0 {
 		t.Errorf("rules that deny all open %+v", got)
+	}
+}
+
+// Rules can tell standing rounds from single ones, and Explain says so where they do.
+func TestExplainTellsStandingRounds(t *testing.T) {
+	const permit = `permit (principal == Member::"ID", action, resource) when { resource.kind == Kind::"phone" && resource.category == Category::"suspect" && context.learner == Learner::"us"`
+	for name, c := range map[string]struct {
+		rules string
+		want  []Rounds
+		says  []string
+	}{
+		"any":       {pass("p", permit+` };`), []Rounds{AnyRounds}, []string{"which entries match on"}},
+		"single":    {pass("p", permit+` && !context.standing };`), []Rounds{SingleRounds}, []string{"which entries match, in single rounds only, on"}},
+		"standing":  {pass("p", permit+` && context.standing };`), []Rounds{StandingRounds}, []string{"which entries match, in standing rounds only, on"}},
+		"forbidden": {pass("p", permit+` };`) + `@title("f") forbid (principal, action, resource) when { context.standing };`, []Rounds{SingleRounds}, []string{"in single rounds only"}},
+		"count":     {pass("p", strings.Replace(permit, "action,", `action == Action::"count",`, 1)+` };`), []Rounds{SingleRounds}, []string{"how many entries match on"}},
+		"approval": {pass("p", `@approval("none") `+permit+` && !context.standing };`) + pass("q", `@approval("one") `+permit+` && context.standing };`),
+			[]Rounds{SingleRounds, StandingRounds}, []string{"without further approval", "after a person's approval"}},
+	} {
+		openings := load(t, c.rules).Explain("AU", []Counterpart{{"ID", "state"}}, noon)
+		openings = slices.DeleteFunc(openings, func(o Opening) bool { return o.Basis != "AU-TIP" || o.Purpose != "trafficking" })
+		if len(openings) != len(c.want) {
+			t.Errorf("%s: %+v", name, openings)
+			continue
+		}
+		for i, o := range openings {
+			if o.Rounds != c.want[i] || !strings.Contains(o.Sentence, c.says[i]) {
+				t.Errorf("%s: %s, %q", name, o.Rounds, o.Sentence)
+			}
+		}
 	}
 }
 

@@ -30,6 +30,7 @@ type Proposal struct {
 	OwnItems      int64     // size class of the own snapshot
 	PartnerItems  int64     // size class that the partner stated; 0 while it is not known
 	ItemsToday    int64     // counted with this partner today, this round not included
+	Standing      bool      // it goes on; then PartnerItems are the questions of a tag period
 	Now           time.Time // the decision's own clock reading
 }
 
@@ -92,7 +93,7 @@ func (p Proposal) request(list List, l Learner, asked terms.Mode) Request {
 		Self: p.Self, Partner: p.Partner, PartnerRole: p.PartnerRole,
 		Kind: p.Kind, Category: list.Category, ListPurpose: list.Purpose, Purpose: p.Purpose,
 		Basis: list.Basis, Minors: list.Minors, Learner: l, Asked: asked,
-		OwnItems: p.OwnItems, PartnerItems: p.PartnerItems, ItemsToday: p.ItemsToday, Now: p.Now,
+		OwnItems: p.OwnItems, PartnerItems: p.PartnerItems, ItemsToday: p.ItemsToday, Standing: p.Standing, Now: p.Now,
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -29,7 +30,7 @@ func TestStories(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "pair": pair, "serve": serve, "end": end, "phones": phones,
 			"take": take, "fields": fields, "values": values, "flip": flip, "secrets": secrets, "bytes": rawBytes,
-			"edit": edit, "private": private, "inbox": inbox, "over": over, "murder": murder,
+			"edit": edit, "private": private, "inbox": inbox, "over": over, "murder": murder, "until": until,
 		},
 	})
 }
@@ -226,6 +227,54 @@ func inbox(ts *testscript.TestScript, neg bool, args []string) {
 			}
 		}
 	})
+}
+
+// until waits until a standing round has these fields: until dir round hits=50 state=ended
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: until dir round field=value...")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	ask(ts, args[0], func(x *api.Client) error {
+		for {
+			var v map[string]any
+			if err := x.Get(ctx, "/standing/"+args[1], &v); err != nil {
+				return fmt.Errorf("wait for %v: %w", args[2:], err)
+			}
+			if has(v, args[2:]) {
+				return nil
+			}
+			// Whatever changes the fields comes with a run, or soon after: a second's wait costs nothing.
+			after := int64(0)
+			if last, ok := v["last_run"].(string); ok {
+				at, err := time.Parse(time.RFC3339Nano, last)
+				if err != nil {
+					return err
+				}
+				after = at.UnixMilli()
+			}
+			if err := x.Get(ctx, fmt.Sprintf("/standing/%s/wait?seconds=1&after=%d", args[1], after), nil); err != nil {
+				return fmt.Errorf("wait for %v, it is %v: %w", args[2:], v, err)
+			}
+		}
+	})
+}
+
+// has tells whether the paths of a document have these values.
+func has(document any, want []string) bool {
+	for _, one := range want {
+		path, value, _ := strings.Cut(one, "=")
+		v := document
+		for _, step := range strings.Split(path, ".") {
+			m, _ := v.(map[string]any) // nil: it has nothing
+			v = m[step]
+		}
+		if fmt.Sprint(v) != value {
+			return false
+		}
+	}
+	return true
 }
 
 // ask puts a question to a daemon.

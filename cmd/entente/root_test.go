@@ -155,7 +155,7 @@ func TestNames(t *testing.T) {
 		t.Errorf("%s, %v", path, err)
 	}
 	for id, ok := range map[string]bool{"": false, "12": false, strings.Repeat("g", 32): false, strings.Repeat("A", 32): true, "../status": false} {
-		if _, err := roundPath(id); (err == nil) != ok {
+		if _, err := roundID(id); (err == nil) != ok {
 			t.Errorf("round %q: %v", id, err)
 		}
 	}

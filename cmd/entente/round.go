@@ -14,15 +14,20 @@ import (
 
 	"entente/node/api"
 	"entente/node/rounds"
+	"entente/node/standing"
 	"entente/node/store"
 	"entente/protocol/terms"
 )
 
 func (a *app) round() *cobra.Command {
-	c := &cobra.Command{Use: "round", Short: "Plan, propose, decide and follow match rounds"}
+	c := &cobra.Command{Use: "round", Short: "Plan, propose, decide and follow match rounds, single and standing"}
 	c.AddCommand(a.roundPlan(), a.roundPropose(), a.roundList(), a.roundShow(),
 		a.roundDecide("approve", "Let a waiting round through"), a.roundDecide("refuse", "Turn a waiting round down; the partner hears only \"not available\""),
-		a.roundDecide("cancel", "Give a round up"))
+		a.roundDecide("cancel", "Give a single round up"), a.roundSubscribe(), a.roundCheck(),
+		a.roundKeep("pause", "Keep a standing round from running, until resume"),
+		a.roundKeep("resume", "Let a paused standing round run again, now"),
+		a.roundKeep("renew", "Begin a new tag period of a standing round now, with a new key"),
+		a.roundKeep("end", "End a standing round for both sides"))
 	return c
 }
 
@@ -46,6 +51,8 @@ func request(c *cobra.Command) *rounds.Request {
 func (a *app) roundPlan() *cobra.Command {
 	c := &cobra.Command{
 		Use: "plan", Short: "Say what a round would cost and reveal; nothing is sent", Args: exactly(0),
+		Long: `Say what a single round would cost and reveal. Nothing is sent and nothing kept.
+For a standing round: entente round subscribe --dry-run`,
 		Example: "  entente round plan --dir au --with ID --list wanted --kind phone --purpose trafficking \\\n" +
 			"    --learn both --result which",
 	}
@@ -156,7 +163,7 @@ func (a *app) roundPropose() *cobra.Command {
 		r.Partner = strings.ToUpper(r.Partner)
 		return a.ask(c.Context(), func(x *api.Client) error {
 			if *wait && !x.Daemon {
-				return errors.New("no daemon is running; start it with: entente serve --dir " + a.dir)
+				return a.noDaemon()
 			}
 			var v rounds.View
 			if err := x.Post(c.Context(), "/rounds", r, &v); err != nil {
@@ -257,41 +264,66 @@ func writeRound(w io.Writer, v rounds.View) {
 }
 
 func (a *app) roundList() *cobra.Command {
-	c := &cobra.Command{Use: "list", Short: "Show all rounds", Args: exactly(0), Example: "  entente round list --dir au"}
-	c.RunE = func(c *cobra.Command, _ []string) error { return a.views(c.Context(), "/rounds") }
+	c := &cobra.Command{Use: "list", Short: "Show all rounds, single ones first", Args: exactly(0), Example: "  entente round list --dir au"}
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		return a.entries(c.Context(), func(x *api.Client) ([]api.Entry, error) {
+			var single []rounds.View
+			var lasting []standing.View
+			if err := x.Get(c.Context(), "/rounds", &single); err != nil {
+				return nil, err
+			}
+			err := x.Get(c.Context(), "/standing", &lasting)
+			return api.Entries(single, lasting), err
+		})
+	}
 	return a.forNode(c)
 }
 
 func (a *app) inbox() *cobra.Command {
 	c := &cobra.Command{
-		Use: "inbox", Short: "Show the rounds that wait for a person here", Args: exactly(0),
+		Use: "inbox", Short: "Show the rounds that wait for a person here, and standing rounds with new hits", Args: exactly(0),
 		Example: "  entente inbox --dir id",
 	}
-	c.RunE = func(c *cobra.Command, _ []string) error { return a.views(c.Context(), "/inbox") }
+	c.RunE = func(c *cobra.Command, _ []string) error {
+		return a.entries(c.Context(), func(x *api.Client) (entries []api.Entry, err error) {
+			return entries, x.Get(c.Context(), "/inbox", &entries)
+		})
+	}
 	return a.forNode(c)
 }
 
-func (a *app) views(ctx context.Context, path string) error {
-	views := []rounds.View{}
-	if err := a.ask(ctx, func(x *api.Client) error { return x.Get(ctx, path, &views) }); err != nil {
+// entries shows rounds of both kinds, and tells of hits that nobody has looked at.
+func (a *app) entries(ctx context.Context, read func(*api.Client) ([]api.Entry, error)) error {
+	var entries []api.Entry
+	err := a.ask(ctx, func(x *api.Client) (err error) {
+		entries, err = read(x)
+		return err
+	})
+	if err != nil {
 		return err
 	}
-	return a.show(views, func(w io.Writer) {
+	for _, e := range entries {
+		if e.Standing != nil {
+			a.alert(*e.Standing)
+		}
+	}
+	return a.show(entries, func(w io.Writer) {
 		row(w, "ROUND", "WITH", "ASKED BY", "STATE", "KIND", "PURPOSE", "WE LEARN", "THEY LEARN", "HITS", "UPDATED", "UNTIL")
-		for _, v := range views {
-			by, hits := "them", "–"
-			if v.Proposer {
-				by = "us"
+		for _, v := range entries {
+			if v.Standing != nil {
+				continue
 			}
+			hits := "–"
 			if v.Hits != nil {
 				hits = fmt.Sprint(*v.Hits)
 			}
 			if v.Count != nil {
 				hits = *v.Count
 			}
-			row(w, v.ID, v.Partner, by, v.State, v.Kind, v.Purpose, briefly(v.Learns.Us), briefly(v.Learns.Them), hits,
+			row(w, v.ID, v.Partner, by(v.Proposer), v.State, v.Kind, v.Purpose, briefly(v.Learns.Us), briefly(v.Learns.Them), hits,
 				when(v.Updated), when(v.Expires))
 		}
+		writeStandingTable(w, entries)
 	})
 }
 
@@ -308,30 +340,34 @@ func briefly(m terms.Mode) string {
 
 func (a *app) roundShow() *cobra.Command {
 	c := &cobra.Command{
-		Use: "show ROUND", Short: "Show one round", Args: exactly(1),
+		Use: "show ROUND", Short: "Show one round, single or standing", Args: exactly(1),
 		Example: "  entente round show --dir au 3bd827a4f9f22cf04e36eb70446ec299",
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
-		path, err := roundPath(args[0])
+		id, err := roundID(args[0])
 		if err != nil {
 			return err
 		}
-		var v rounds.View
-		if err := a.ask(c.Context(), func(x *api.Client) error { return x.Get(c.Context(), path, &v) }); err != nil {
-			return err
-		}
-		return a.ended(v, false)
+		return a.ask(c.Context(), func(x *api.Client) error { return a.showEither(c.Context(), x, id) })
 	}
 	return a.forNode(c)
 }
 
-// roundPath is the API's path of a round, whose identifier needs no escape.
-func roundPath(id string) (string, error) {
+func (a *app) showSingle(ctx context.Context, x *api.Client, path string) error {
+	var v rounds.View
+	if err := x.Get(ctx, path, &v); err != nil {
+		return err
+	}
+	return a.ended(v, false)
+}
+
+// roundID checks a round's identifier, which then needs no escape in a path.
+func roundID(id string) (string, error) {
 	id = strings.ToLower(id)
 	if len(id) != 32 || strings.Trim(id, "0123456789abcdef") != "" {
 		return "", usage(errors.New("a round is named by the 32 digits (0-9, a-f) that entente round list shows"))
 	}
-	return "/rounds/" + id, nil
+	return id, nil
 }
 
 func (a *app) roundDecide(verb, short string) *cobra.Command {
@@ -340,56 +376,70 @@ func (a *app) roundDecide(verb, short string) *cobra.Command {
 		Example: "  entente round " + verb + " --dir id 3bd827a4f9f22cf04e36eb70446ec299",
 	}
 	c.RunE = func(c *cobra.Command, args []string) error {
-		path, err := roundPath(args[0])
+		id, err := roundID(args[0])
 		if err != nil {
 			return err
 		}
-		var v rounds.View
-		err = a.ask(c.Context(), func(x *api.Client) error {
-			if err := x.Post(c.Context(), path+"/"+verb, nil, nil); err != nil {
-				return err
-			}
-			return x.Get(c.Context(), path, &v)
-		})
-		if err != nil {
-			return err
-		}
-		return a.ended(v, false)
+		return a.ask(c.Context(), func(x *api.Client) error { return a.decide(c.Context(), x, id, verb) })
 	}
 	return a.forNode(c)
+}
+
+// decide does what a person has decided about a round of either kind. Only single rounds
+// are cancelled: a standing one ends in both sides' knowledge.
+func (a *app) decide(ctx context.Context, x *api.Client, id, verb string) error {
+	err := either(id, func(path string, lasting bool) error {
+		if lasting && verb == "cancel" {
+			if err := x.Get(ctx, path, nil); err != nil {
+				return err
+			}
+			return errors.New("that is a standing round; end it with: entente round end")
+		}
+		return x.Post(ctx, path+"/"+verb, nil, nil)
+	})
+	if err != nil {
+		return err
+	}
+	return a.showEither(ctx, x, id)
 }
 
 func (a *app) hit() *cobra.Command {
 	var id string
 	c := &cobra.Command{Use: "hit", Short: "Show hits beside the own records"}
 	list := &cobra.Command{
-		Use: "list", Short: "Show the hits of a round, each beside the own record only", Args: exactly(0),
+		Use: "list", Short: "Show the hits of a round, each beside the own record only; those of a standing round are then no longer new", Args: exactly(0),
 		Example: "  entente hit list --dir au --round 3bd827a4f9f22cf04e36eb70446ec299",
 	}
 	a.forNode(list)
 	list.Flags().StringVar(&id, "round", "", "round (required)")
 	must(list.MarkFlagRequired("round"))
 	list.RunE = func(c *cobra.Command, _ []string) error {
-		path, err := roundPath(id)
-		if err != nil {
+		var err error
+		if id, err = roundID(id); err != nil {
 			return err
 		}
 		hits := []rounds.Hit{}
-		err = a.ask(c.Context(), func(x *api.Client) error { return x.Get(c.Context(), path+"/hits", &hits) })
+		err = a.ask(c.Context(), func(x *api.Client) error {
+			return either(id, func(path string, _ bool) error { return x.Get(c.Context(), path+"/hits", &hits) })
+		})
 		if err != nil {
 			return err
 		}
 		if len(hits) == 0 {
-			a.say("This side knows of no hit in this round; how the round ended: entente round show --dir %s %s", a.dir, id)
+			a.say("This side knows of no hit in this round; how it stands: entente round show --dir %s %s", a.dir, id)
 		}
 		return a.show(hits, func(w io.Writer) {
-			row(w, "KIND", "OWN RECORD", "AS WRITTEN", "LIST", "CATEGORY", "CASE")
+			row(w, "KIND", "OWN RECORD", "AS WRITTEN", "LIST", "CATEGORY", "CASE", "")
 			for _, h := range hits {
+				fresh := ""
+				if h.New {
+					fresh = "NEW"
+				}
 				if h.Erased {
-					row(w, h.Kind, "(erased since)", "", "", "", "")
+					row(w, h.Kind, "(erased since)", "", "", "", "", fresh)
 					continue
 				}
-				row(w, h.Kind, h.Value, h.Original, h.List, h.Category, h.CaseReference)
+				row(w, h.Kind, h.Value, h.Original, h.List, h.Category, h.CaseReference, fresh)
 			}
 		})
 	}

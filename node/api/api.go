@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"reflect"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -134,6 +135,7 @@ func Handler(n *node.Node) http.Handler {
 	c := huma.DefaultConfig("Entente node", "1")
 	c.DocsPath, c.SchemasPath, c.CreateHooks = "", "", nil
 	c.Transformers = append(c.Transformers, withoutValues)
+	c.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", named)
 	a := humago.New(mux, c)
 	h := handlers{n}
 	h.federation(a)
@@ -143,6 +145,19 @@ func Handler(n *node.Node) http.Handler {
 	h.standing(a)
 	h.care(a)
 	return mux
+}
+
+// named tells the types of standing rounds from those of single ones, which have the same
+// names in their packages.
+func named(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if t.PkgPath() == reflect.TypeFor[standing.View]().PkgPath() {
+		return "Standing" + name
+	}
+	return name
 }
 
 type handlers struct{ node *node.Node }

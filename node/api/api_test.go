@@ -214,9 +214,13 @@ func operations(t *testing.T, c *api.Client, dir, roster string) []string {
 	}
 	lists := operationsOfLists(t, c, did)
 	operationsOfRounds(t, c, did)
+	operationsOfStanding(t, c, did)
 	did("POST", "/partners/{member}/stop", c.Post(ctx, "/partners/ID/stop", nil, nil))
 	if p := wrong(t, c.Post(ctx, "/rounds", request("us", "which"), nil)); p.Code != api.WrongState {
 		t.Errorf("an offer to a stopped partner: %+v", p)
+	}
+	if p := wrong(t, c.Post(ctx, "/standing", lasting(nil), nil)); p.Code != api.WrongState {
+		t.Errorf("a standing round with a stopped partner: %+v", p)
 	}
 	did("POST", "/partners/{member}/allow", c.Post(ctx, "/partners/ID/allow", nil, nil))
 	var symptoms []node.Symptom

@@ -106,6 +106,9 @@ func (s *Service) consider(ctx context.Context, f *file) (ask, []store.List, gra
 		return err
 	})
 	a := ask{partner: partner, purpose: o.Purpose, us: o.Granted.Responder, them: o.Granted.Proposer, theirs: int64(o.Limit.Queries)}
+	if err == nil {
+		a.used, err = s.usedToday(ctx, partner.ID)
+	}
 	var chosen []store.List
 	var refused []string
 	best := 0

@@ -114,7 +114,7 @@ func (s *Service) put(ctx context.Context, f *file, also func(*store.Tx) error) 
 			}
 		}
 		if f.Over {
-			if err := tx.DropAllStanding(f.ID); err != nil {
+			if err := dropRecords(tx, f.ID); err != nil {
 				return err
 			}
 		}
@@ -125,6 +125,19 @@ func (s *Service) put(ctx context.Context, f *file, also func(*store.Tx) error) 
 	}
 	s.notify()
 	return s.remove(dropped)
+}
+
+// dropRecords erases the records of a subscription that is over. Which hits were seen stays
+// known, as the hits themselves do.
+func dropRecords(tx *store.Tx, id standing.ID) error {
+	seen, err := seenHits(tx, id)
+	if err != nil {
+		return err
+	}
+	if err := tx.DropAllStanding(id); err != nil || seen == 0 {
+		return err
+	}
+	return putSeenHits(tx, id, seen)
 }
 
 // remove erases segment files that no record names any more.

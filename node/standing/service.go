@@ -338,12 +338,14 @@ func (s *Service) waiting() <-chan struct{} {
 	return s.changed
 }
 
-// later notes that a partner could not be reached; reached that it could.
+// later notes that a partner could not be reached; reached that it could. The next pass must
+// be planned anew: the last one was planned before the stream failed.
 func (s *Service) later(id standing.ID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	pause := min(max(2*s.retries[id].pause, retryFirst), retryLast)
 	s.retries[id] = retry{time.Now().Add(pause), pause}
+	s.Changed()
 }
 
 func (s *Service) reached(id standing.ID) {

@@ -52,6 +52,7 @@ type ask struct {
 	us, them terms.Mode
 	ours     int64 // size class of the own lists
 	theirs   int64 // questions that the partner may ask in a tag period
+	used     int64 // of the day's quota; when a sync asks again it is the agreement that counts
 }
 
 // grant is what the own rules permit for all kinds together.
@@ -82,7 +83,7 @@ func (s *Service) granted(a ask, lists []store.List) grant {
 		g := s.o.Rules().Grant(policy.Proposal{
 			Self: s.o.Self, Partner: a.partner.ID, PartnerRole: string(a.partner.Role), Proposer: a.proposer,
 			Kind: kind, Purpose: a.purpose, Lists: lists, AskedUs: a.us, AskedPartner: a.them,
-			OwnItems: a.ours, PartnerItems: a.theirs, Now: now(),
+			OwnItems: a.ours, PartnerItems: a.theirs, Standing: true, Now: now(),
 		})
 		out.terms = terms.Merge(out.terms, g.Terms)
 		out.approval = out.approval || g.Approval
@@ -129,8 +130,20 @@ func (s *Service) prepare(ctx context.Context, r Request) (prepared, error) {
 	}
 	p.digest = digest
 	p.ask = ask{partner: partner, proposer: true, purpose: r.Purpose, us: us, them: them, ours: classOf(p.lists), theirs: int64(p.limit.Queries)}
+	if p.ask.used, err = s.usedToday(ctx, partner.ID); err != nil {
+		return p, err
+	}
 	p.grant = s.granted(p.ask, p.lists)
 	return p, nil
+}
+
+// usedToday is what the day's rounds with a partner have used of the rules' quota.
+func (s *Service) usedToday(ctx context.Context, partner string) (used int64, err error) {
+	err = s.o.Store.View(ctx, func(tx *store.Tx) error {
+		used, err = tx.Quota(partner, rounds.Day(now()))
+		return err
+	})
+	return used, err
 }
 
 // learns reads who is to learn.

@@ -332,8 +332,11 @@ func (s *Service) settle(outer context.Context, t *talk, err error) error {
 	case err == nil:
 		s.reached(f.ID)
 		if f.machine.Stage() == standing.Waiting {
-			f.Note = "a person at the partner has to approve it"
-			s.later(f.ID)
+			f.Note = "a person here has to decide"
+			if f.Proposer {
+				f.Note = "a person at the partner has to decide"
+				s.later(f.ID)
+			}
 		}
 	case errors.As(err, &broke) && broke.Code.Fault() == wire.Peer && broke.Code != wire.Quota:
 		f.Stopped = fmt.Sprintf("%s broke the protocol: %s", f.Partner, broke.Code)

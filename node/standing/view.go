@@ -47,6 +47,7 @@ type View struct {
 	Reason    string        `json:"reason,omitempty"`
 	Grounds   []string      `json:"grounds,omitempty"`
 	Note      string        `json:"note,omitempty"`
+	Broke     bool          `json:"partner_broke_protocol,omitempty"` // Note says how
 }
 
 // Removal is what the partner's newest receipt says, and what that means.
@@ -65,7 +66,7 @@ func (s *Service) view(ctx context.Context, f *file) (View, error) {
 		Created: f.Created, Updated: f.Updated, Expires: f.Expires, Sent: f.Sent, Received: f.Received, Grounds: f.Grounds, Note: f.Note,
 	}
 	if f.Stopped != "" {
-		v.Note = f.Stopped
+		v.Note, v.Broke = f.Stopped, true
 	}
 	if a.Created > 0 {
 		t, limit, kinds = a.Terms, a.Limit, a.Kinds
@@ -165,6 +166,10 @@ func seenHits(tx *store.Tx, id standing.ID) (int64, error) {
 	return int64(binary.BigEndian.Uint64(b)), nil
 }
 
+func putSeenHits(tx *store.Tx, id standing.ID, below int64) error {
+	return tx.PutStanding(id, 0, recordSeen, 0, binary.BigEndian.AppendUint64(nil, uint64(below)))
+}
+
 // List returns all standing rounds, oldest first.
 func (s *Service) List(ctx context.Context) ([]View, error) { return s.views(ctx, nil) }
 
@@ -236,7 +241,7 @@ func (s *Service) Hits(ctx context.Context, id string) ([]rounds.Hit, error) {
 		return out, err
 	}
 	return out, s.o.Store.Update(ctx, func(tx *store.Tx) error {
-		return tx.PutStanding(f.ID, 0, recordSeen, 0, binary.BigEndian.AppendUint64(nil, uint64(last+1)))
+		return putSeenHits(tx, f.ID, last+1)
 	})
 }
 
@@ -272,7 +277,9 @@ const (
 	askSeconds     = 18e-6
 	tagBytes       = 10
 	questionBytes  = 2 * 32
-	runBytes       = 2*standing.MinPlaces*tagBytes + standing.MinPlaces*questionBytes + 16<<10 // signatures and receipts
+	signedBytes    = 6 << 10 // signatures and receipts of a feed in a sync
+	agreedBytes    = 6 << 10 // of a feed's share of the agreement
+	runBytes       = 2*standing.MinPlaces*tagBytes + standing.MinPlaces*questionBytes + signedBytes
 )
 
 // Plan checks a request against lists and rules.
@@ -309,7 +316,7 @@ func (s *Service) Plan(ctx context.Context, r Request) (Plan, error) {
 		}
 	}
 	// The partner's list is taken to be as long as the own ones.
-	out.FirstBytes = int64(feeds * (tags*tagBytes + float64(p.ask.ours)*questionBytes))
+	out.FirstBytes = int64(feeds * (tags*tagBytes + float64(p.ask.ours)*questionBytes + signedBytes + agreedBytes))
 	out.DailyBytes = int64(feeds * runBytes)
 	out.FirstSeconds = tags*publishSeconds + float64(p.ask.ours)*askSeconds
 	out.WrongHits = tags * float64(p.limit.Queries) * math.Exp2(-80)
