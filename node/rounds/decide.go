@@ -73,7 +73,7 @@ func (t *talk) hold(ctx context.Context, a ask, lists []store.List, merged terms
 	if err != nil {
 		return nil, err
 	}
-	if class := wire.SizeClass(int(plan.Items)); plan.Items == 0 || class > exact.MaxItems || !merged.Admits(int64(class)) {
+	if class := wire.SizeClass(int(plan.Items)); plan.Items == 0 || !round.Fits(merged, uint32(class)) || !merged.Admits(int64(class)) {
 		return nil, t.refuse(ctx, g)
 	}
 	hold := t.machine.Hold()
@@ -119,17 +119,24 @@ func fits(o round.Offer) error {
 	if !round.Neighbours(o.Normaliser, kind.Version()) {
 		return &wire.ProtocolError{Code: wire.UnsupportedVersion, Err: errors.New("the canonical forms of the two sides are more than one version apart")}
 	}
-	for _, name := range []string{Suite, round.CountSuite} {
-		if name == Suite && max(o.Granted.Proposer, o.Granted.Responder) < terms.IDs {
-			continue
+	known := 0
+	for _, k := range o.Suites {
+		counts := k.Name == round.CountSuite
+		if !counts && !slices.Contains(exactSuites(), k.Name) {
+			continue // of a later version: another one may be there for us
 		}
-		i := slices.IndexFunc(o.Suites, func(k round.SuiteKey) bool { return k.Name == name })
-		if i < 0 {
-			return &wire.ProtocolError{Code: wire.UnsupportedVersion, Err: fmt.Errorf("the offer lacks suite %s", name)}
-		}
-		if err := exact.CheckPublic(name, o.Suites[i].Public); err != nil {
+		if err := exact.CheckPublic(k.Name, k.Public); err != nil {
 			return err
 		}
+		if !counts {
+			known++
+		}
+	}
+	if known == 0 && max(o.Granted.Proposer, o.Granted.Responder) >= terms.IDs {
+		return &wire.ProtocolError{Code: wire.UnsupportedVersion, Err: errors.New("the offer has no suite that this side knows")}
+	}
+	if !slices.ContainsFunc(o.Suites, func(k round.SuiteKey) bool { return k.Name == round.CountSuite }) {
+		return &wire.ProtocolError{Code: wire.UnsupportedVersion, Err: errors.New("the offer lacks the suite for counts")}
 	}
 	return nil
 }
@@ -137,7 +144,7 @@ func fits(o round.Offer) error {
 // answer freezes the own lists, signs the answer and stores both. It returns nil
 // if nothing of the lists may take part.
 func (s *Service) answer(ctx context.Context, f *file, a ask, lists []store.List, merged terms.Terms, g policy.Grant) (*round.Message, error) {
-	own, err := s.freeze(ctx, lists, a)
+	own, err := s.freeze(ctx, lists, a, merged)
 	if err != nil {
 		return nil, ignoreNothing(err)
 	}
@@ -150,7 +157,7 @@ func (s *Service) answer(ctx context.Context, f *file, a ask, lists []store.List
 
 // sign signs the answer over a frozen list and stores it with what it costs.
 func (s *Service) sign(ctx context.Context, f *file, a ask, lists []store.List, merged terms.Terms, g policy.Grant, own contribution) (*round.Message, error) {
-	if !merged.Admits(int64(own.class)) || !merged.Admits(a.theirs) || round.LargestClass(merged, uint32(max(int64(own.class), a.theirs))) > exact.MaxItems {
+	if !merged.Admits(int64(own.class)) || !merged.Admits(a.theirs) || !round.Fits(merged, uint32(max(int64(own.class), a.theirs))) {
 		return nil, nil
 	}
 	rules := s.o.Rules().Digest()
@@ -179,17 +186,26 @@ func (s *Service) sign(ctx context.Context, f *file, a ask, lists []store.List, 
 	return &message, nil
 }
 
-// needed keeps the suites that the merged terms use and the proposer offered.
+// needed are the own suites that the terms call for: of those for mode ids the best that
+// was offered.
 func needed(own []round.SuiteKey, o round.Offer, t terms.Terms) []round.SuiteKey {
 	modes := []terms.Mode{t.Proposer, t.Responder}
-	return slices.DeleteFunc(slices.Clone(own), func(k round.SuiteKey) bool {
-		mode := terms.IDs
-		if k.Name == round.CountSuite {
-			mode = terms.Count
-		}
+	var out []round.SuiteKey
+	chosen := false
+	for _, k := range own {
 		offered := slices.ContainsFunc(o.Suites, func(x round.SuiteKey) bool { return x.Name == k.Name })
-		return !offered || !slices.Contains(modes, mode)
-	})
+		switch {
+		case !offered:
+		case k.Name == round.CountSuite:
+			if slices.Contains(modes, terms.Count) {
+				out = append(out, k)
+			}
+		case !chosen && slices.Contains(modes, terms.IDs):
+			chosen = true
+			out = append(out, k)
+		}
+	}
+	return out
 }
 
 // Approve lets a waiting offer through, if the own rules still allow it. The

@@ -81,7 +81,7 @@ func (p *puppet) refused(what string, m round.Message, want wire.Code) {
 func (p *puppet) offer() round.Offer {
 	p.t.Helper()
 	var keys []round.SuiteKey
-	for _, name := range []string{rounds.Suite, round.CountSuite} {
+	for _, name := range []string{rounds.Suite, rounds.Standard, round.CountSuite} {
 		suite, err := exact.Lookup(name)
 		must(p.t, err)
 		_, public, err := suite.NewSecret()
@@ -116,6 +116,36 @@ func (w *world) kept(s *side) int {
 	return len(all)
 }
 
+// TestTheBestSuiteIsChosen: of the suites that a partner offers the answer takes the one
+// that this node prefers, whatever their order, and the standard one from who has no other.
+func TestTheBestSuiteIsChosen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, pilot, "AU", "ID")
+		w.list("ID", "watch", "suspect", phones(5, 8)...)
+		id := w.fresh("ID")
+		p := w.puppet("AU", id)
+		p.stream.Reset()
+		for want, change := range map[string]func(*round.Offer){
+			rounds.Suite:    func(o *round.Offer) { o.Suites[0], o.Suites[1] = o.Suites[1], o.Suites[0] },
+			rounds.Standard: func(o *round.Offer) { o.Suites[0].Name = "vole" },
+		} {
+			o := p.offer()
+			change(&o)
+			p.dial(0)
+			m, err := p.says(p.signed(o))
+			must(t, err)
+			var a round.Answer
+			must(t, wire.Unmarshal(m.Body.(round.Signed).Body, &a))
+			if len(a.Suites) != 1 || a.Suites[0].Name != want {
+				t.Errorf("want %s, the answer names %d suites, first %s", want, len(a.Suites), a.Suites[0].Name)
+			}
+			p.stream.Reset()
+			synctest.Wait()
+		}
+		w.halt(id)
+	})
+}
+
 func TestOffersThatAreNotWhatTheyShouldBe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, pilot, "AU", "ID", "TH")
@@ -132,7 +162,11 @@ func TestOffersThatAreNotWhatTheyShouldBe(t *testing.T) {
 			"another roster":     {func(o *round.Offer) { o.Roster = make([]byte, 32) }, wire.OtherRoster},
 			"unknown kind":       {func(o *round.Offer) { o.Kind = "shoe" }, wire.UnsupportedVersion},
 			"far canonical form": {func(o *round.Offer) { o.Normaliser = 99 }, wire.UnsupportedVersion},
-			"without count":      {func(o *round.Offer) { o.Suites = o.Suites[:1] }, wire.UnsupportedVersion},
+			"without count":      {func(o *round.Offer) { o.Suites = o.Suites[:2] }, wire.UnsupportedVersion},
+			"without ids":        {func(o *round.Offer) { o.Suites = o.Suites[2:] }, wire.UnsupportedVersion},
+			"unknown suite only": {func(o *round.Offer) { o.Suites[0].Name = "vole"; o.Suites = append(o.Suites[:1], o.Suites[2]) }, wire.UnsupportedVersion},
+			"bad key":            {func(o *round.Offer) { o.Suites[0].Public = make([]byte, 32) }, wire.BadPoint},
+			"bad standard key":   {func(o *round.Offer) { o.Suites[1].Public = make([]byte, 31) }, wire.BadPoint},
 			"in another's name":  {func(o *round.Offer) { o.From = "TH" }, wire.Altered},
 			"for another":        {func(o *round.Offer) { o.To = "TH" }, wire.Altered},
 		} {

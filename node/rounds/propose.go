@@ -17,8 +17,16 @@ import (
 	"entente/protocol/wire"
 )
 
-// Suite is the exact suite that this node proposes and accepts.
-const Suite = "oprf"
+const (
+	// Suite is the exact suite that this node prefers.
+	Suite = "oprf"
+	// Standard is the same with the proofs of RFC 9497, for partners whose node knows only
+	// those.
+	Standard = "oprf-rfc9497"
+)
+
+// exactSuites are those that this node proposes and accepts, the best first.
+func exactSuites() []string { return []string{Suite, Standard} }
 
 // prepared is a request that was checked against lists and rules.
 type prepared struct {
@@ -87,7 +95,7 @@ func (s *Service) Propose(ctx context.Context, r Request) (View, error) {
 func (s *Service) proposal(ctx context.Context, r Request, p prepared, parties round.Parties) (*file, error) {
 	s.deciding.Lock() // dropUnused must not take the snapshot for a stray one
 	defer s.deciding.Unlock()
-	own, err := s.freeze(ctx, []store.List{p.list}, p.ask)
+	own, err := s.freeze(ctx, []store.List{p.list}, p.ask, p.grant.Terms)
 	if err != nil {
 		return nil, err
 	}
@@ -191,13 +199,13 @@ type contribution struct {
 
 // freeze takes the snapshot that the round will use whatever happens to the lists,
 // draws the round's secrets and commits to the snapshot.
-func (s *Service) freeze(ctx context.Context, lists []store.List, a ask) (contribution, error) {
+func (s *Service) freeze(ctx context.Context, lists []store.List, a ask, t terms.Terms) (contribution, error) {
 	snapshot, err := s.o.Store.TakeSnapshot(ctx, spec(lists, a))
 	if err != nil {
 		return contribution{}, err
 	}
 	c := contribution{snapshot: snapshot.ID, items: snapshot.Items, class: wire.SizeClass(int(snapshot.Items))}
-	if err := s.complete(ctx, &c); err != nil {
+	if err := s.complete(ctx, &c, t); err != nil {
 		drop := s.o.Store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.DropSnapshot(c.snapshot) })
 		return contribution{}, errors.Join(err, drop)
 	}
@@ -205,7 +213,8 @@ func (s *Service) freeze(ctx context.Context, lists []store.List, a ask) (contri
 }
 
 // errTooLong says that a list does not fit into a round.
-var errTooLong = fmt.Errorf("the list has more than %d items: split it", exact.MaxItems)
+var errTooLong = fmt.Errorf("the list has more items than a round takes, which are %d, or %d with the noise of a count: split it",
+	exact.MaxItems, exact.MaxCountItems)
 
 // spec says which lists take part in a snapshot, and what stays out.
 func spec(lists []store.List, a ask) store.SnapshotSpec {
@@ -217,11 +226,11 @@ func spec(lists []store.List, a ask) store.SnapshotSpec {
 }
 
 // complete commits to a snapshot and draws the round's secrets.
-func (s *Service) complete(ctx context.Context, c *contribution) error {
+func (s *Service) complete(ctx context.Context, c *contribution, t terms.Terms) error {
 	switch {
 	case c.items == 0:
 		return ErrNothing
-	case c.class > exact.MaxItems:
+	case !round.Fits(t, uint32(c.class)):
 		return errTooLong
 	}
 	root, err := round.Root(set{ctx: ctx, store: s.o.Store, snapshot: c.snapshot}.All())
@@ -231,7 +240,7 @@ func (s *Service) complete(ctx context.Context, c *contribution) error {
 	x := secrets{Nonce: make([]byte, 32)}
 	rand.Read(x.Nonce)
 	c.commitment = round.Commit(x.Nonce, root)
-	for _, name := range []string{Suite, round.CountSuite} {
+	for _, name := range append(exactSuites(), round.CountSuite) {
 		suite, err := exact.Lookup(name)
 		if err != nil {
 			return err

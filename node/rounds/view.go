@@ -85,4 +85,5 @@ type Hit struct {
 	CaseReference string `json:"case_reference,omitempty"`
 	Partner       string `json:"partner"`
 	Erased        bool   `json:"erased,omitempty"` // the own record is gone
+	New           bool   `json:"new,omitempty"`    // of a standing round: nobody has looked at it before
 }

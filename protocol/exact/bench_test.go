@@ -22,7 +22,7 @@ func BenchmarkRun(b *testing.B) {
 		suite  string
 		mutual bool
 		n      int
-	}{{nameOPRF, true, 1000}, {nameOPRF, true, 10_000}, {nameCount, false, 10_000}} {
+	}{{nameOPRF, true, 1000}, {nameOPRF, true, 10_000}, {nameOPRF, false, 1 << 20}, {nameRFC, false, 10_000}, {nameCount, false, 10_000}} {
 		b.Run(fmt.Sprintf("%s/%d", c.suite, c.n), func(b *testing.B) {
 			start := cpu()
 			var estimate, bytes float64

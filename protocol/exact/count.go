@@ -1,11 +1,13 @@
 package exact
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 
 	"entente/crypto/oprf"
 )
@@ -18,13 +20,13 @@ type countReceiver struct {
 	*side
 	link     *link
 	masked   once     // questions
-	slots    []uint32 // value of each slot
+	slots    []uint32 // value of each slot: items first, then dummies, then filling
 	padding  []byte   // seed
 	mask     oprf.Scalar
 	tags     tagReceiver
 	answered chan arrival // from the reader; closed when no more come
-	own      []byte       // tags of the own list in the peer's order
-	order    []uint32     // sorts them
+	own      ledger       // tags of the own list in the peer's order
+	done     int          // records of them in the journal
 }
 
 // Receive counts the own items that the peer has, with noise as agreed.
@@ -41,12 +43,7 @@ func (c countSuite) Receive(ctx context.Context, rw io.ReadWriter, s Session, se
 	r.link = d.link(rw, durable, p)
 	r.link.begin = func(_ context.Context, have [flowCount]int) error { return r.masked.vet(have) }
 	r.link.accept[answers] = r.takeAnswer
-	r.link.accept[tags] = func(ctx context.Context, index int, content []byte) error {
-		if err := r.tags.take(content); err != nil {
-			return err
-		}
-		return d.keep(ctx, r.link, tags, index, content)
-	}
+	r.link.accept[listed] = r.tags.accept(d, r.link)
 	var result Result
 	err = r.link.run(ctx, func() { close(r.answered) }, r.ask,
 		func(context.Context) error { return r.unmask(ctx) },
@@ -54,7 +51,7 @@ func (c countSuite) Receive(ctx context.Context, rw io.ReadWriter, s Session, se
 			if err := r.link.waitAll(inner); err != nil {
 				return err
 			}
-			return r.distinct()
+			return r.distinct(inner)
 		})
 	if err == nil {
 		// After Done, so that the sender cannot time it.
@@ -67,7 +64,7 @@ func (r *countReceiver) restore(ctx context.Context) (durable [flowCount]int, er
 	if err = r.masked.restore(ctx); err != nil {
 		return durable, err
 	}
-	if r.slots, err = r.side.slots(); err != nil {
+	if r.slots, err = r.root.order(slotLabel, r.session.Receiver); err != nil {
 		return durable, err
 	}
 	if r.padding, err = r.root.seed(padLabel); err != nil {
@@ -81,17 +78,13 @@ func (r *countReceiver) restore(ctx context.Context) (durable [flowCount]int, er
 	if r.mask, err = oprf.DeriveScalar(seed, 0); err != nil {
 		return durable, err
 	}
-	r.own = make([]byte, 0, len(r.slots)*TagSize)
 	f := r.plan[answers]
-	durable[answers], err = r.diary.read(ctx, f.name, exactly(func(i int) int { return f.count(i) * TagSize },
-		func(_ int, data []byte) error {
-			r.own = append(r.own, data...)
-			return nil
-		}))
-	if err != nil {
+	r.own = ledger{side: r.side, record: f.name, class: f.items, chunk: f.chunk, size: TagSize}
+	if r.done, err = r.own.count(ctx); err != nil {
 		return durable, err
 	}
-	durable[tags], err = r.tags.restore(ctx, r.side)
+	durable[answers] = r.done
+	durable[listed], err = r.tags.restore(ctx, r.side)
 	return durable, err
 }
 
@@ -103,8 +96,24 @@ func (r *countReceiver) ask(ctx context.Context) error {
 			}
 		}
 	}, func(a arrival) ([]byte, error) {
-		return r.mask.MaskInputs(r.slotInputs(r.slots, r.padding, a.index))
+		return r.mask.MaskInputs(r.slotInputs(a.index))
 	})
+}
+
+// slotInputs returns the inputs of one chunk of questions.
+func (r *countReceiver) slotInputs(index int) [][]byte {
+	f := r.plan[questions]
+	inputs, filling := make([][]byte, f.count(index)), paddingOf(r.padding)
+	for i := range inputs {
+		slot := index*f.chunk + i
+		value := int(r.slots[slot])
+		var element []byte
+		if value < r.size {
+			element = r.list.at(value)
+		}
+		inputs[i] = r.input(element, value-r.size, r.noise.Max(), filling, uint32(slot))
+	}
+	return inputs
 }
 
 // takeAnswer queues a chunk of answers, which an honest peer has only when it has all
@@ -126,29 +135,32 @@ func (r *countReceiver) unmask(ctx context.Context) error {
 		}
 		return appendPointTags(make([]byte, 0, len(points)/elementSize*TagSize), points), nil
 	}, func(own []byte) error {
-		index := len(r.own) / (r.plan[answers].chunk * TagSize)
-		r.own = append(r.own, own...)
-		return r.keep(ctx, r.link, answers, index, own)
+		if err := r.keep(ctx, r.link, answers, r.done, own); err != nil {
+			return err
+		}
+		r.done++
+		return nil
 	})
 }
 
 // distinct refuses answers of which one counts twice.
-func (r *countReceiver) distinct() error {
-	own := r.tagsOfOwn()
-	if r.order = own.sorted(); own.repeats(r.order) {
-		return malformed("the same answer twice")
-	}
-	return nil
+func (r *countReceiver) distinct(ctx context.Context) error {
+	return r.own.sweep(ctx, byTag, func(part []entry) error {
+		for i := 1; i < len(part); i++ {
+			if part[i-1].tag == part[i].tag {
+				return malformed("the same answer twice")
+			}
+		}
+		return nil
+	})
 }
 
 // conclude counts the own tags on the peer's list, and takes the noise's shift off.
 func (r *countReceiver) conclude(ctx context.Context) (int, error) {
 	count := -r.noise.Shift()
-	_, err := r.join(ctx, r.tagsOfOwn(), r.order, func(uint32) { count++ })
+	_, err := r.own.join(ctx, func(entry) { count++ })
 	return max(count, 0), err
 }
-
-func (r *countReceiver) tagsOfOwn() column { return column{r.own, TagSize, 0, TagSize} }
 
 // countSender is the part of the side that learns nothing.
 type countSender struct {
@@ -186,7 +198,7 @@ func (o *countSender) restore(ctx context.Context) (durable [flowCount]int, err 
 	if err != nil {
 		return durable, err
 	}
-	o.own = ownList{side: o.side, size: TagSize, dummies: dummies}
+	o.own = newOwnList(o.side, TagSize, dummies)
 	if err = o.answers.restore(ctx); err != nil {
 		return durable, err
 	}
@@ -239,10 +251,10 @@ func (o *countSender) answer(ctx context.Context) error {
 	if err := o.link.wait(ctx, questions); err != nil {
 		return err
 	}
-	return o.final(ctx, o.answers.send(ctx, o.link, o.shuffled, func(a arrival) ([]byte, error) {
+	return o.answers.send(ctx, o.link, o.shuffled, func(a arrival) ([]byte, error) {
 		masked, err := o.key.Mask(a.content)
 		return masked, blame(err)
-	}))
+	})
 }
 
 // shuffled are the questions in the order of the answers, without those that the journal
@@ -254,9 +266,8 @@ func (o *countSender) shuffled(context.Context) iter.Seq2[arrival, error] {
 		if first == f.chunks() {
 			return
 		}
-		points := column{o.points, elementSize, 0, elementSize}
-		order, err := o.root.order(shuffleLabel, points.len())
-		if err == nil && points.repeats(points.sorted()) {
+		order, err := o.root.order(shuffleLabel, f.items)
+		if err == nil && repeated(o.points) {
 			err = malformed("the same question twice")
 		}
 		if err != nil {
@@ -266,13 +277,23 @@ func (o *countSender) shuffled(context.Context) iter.Seq2[arrival, error] {
 		for i := first; i < f.chunks(); i++ {
 			chunk := make([]byte, 0, f.bytes(i))
 			for _, from := range order[i*f.chunk : i*f.chunk+f.count(i)] {
-				chunk = append(chunk, points.at(from)...)
+				chunk = append(chunk, o.points[int(from)*elementSize:][:elementSize]...)
 			}
 			if !yield(arrival{i, chunk}, nil) {
 				return
 			}
 		}
 	}
+}
+
+// repeated tells whether a point stands twice among others.
+func repeated(points []byte) bool {
+	all := make([][elementSize]byte, 0, len(points)/elementSize)
+	for point := range slices.Chunk(points, elementSize) {
+		all = append(all, [elementSize]byte(point))
+	}
+	slices.SortFunc(all, func(a, b [elementSize]byte) int { return bytes.Compare(a[:], b[:]) })
+	return len(slices.Compact(all)) < len(points)/elementSize
 }
 
 // tell sends the own list.

@@ -7,22 +7,30 @@
 //	Start {session, durable}          ◄─────────►   Start {session, durable}
 //	Questions: r·H(x) in chunks        ─────────►
 //	                                  ◄─────────    Answers: k·r·H(x), one proof a chunk
-//	                                  ◄─────────    Tags: 10 bytes of F(y), sorted
+//	                                  ◄─────────    Tags: 10 bytes of F(y), sorted and coded
 //	hits = own tags among them
 //	Returns: 16 other bytes of F(x)
 //	  for hits, random otherwise       ─────────►   hits = own proofs among them
 //	Done                              ◄─────────►   Done
+//
+// Suite "oprf-rfc9497" is the same with the RFC's own proofs, which cost more.
+//
+// Lists longer than memory take part in both: the own list is read as a stream, tags and
+// proofs live in the journal, and what has to be sorted is sorted in parts. In memory are two
+// bits for each place of the own class, a part of some 2^20 entries (64 MiB while it is
+// sorted), 24 bytes for each hit, and about 400 KiB for each chunk under way, of which there
+// are no more than twice the cores and eight.
 //
 // Suite "count" is the semi-honest protocol with doubly masked points (Meadows, S&P 1986;
 // De Cristofaro, Gasti and Tsudik, CANS 2012) with noise in what is counted: questions are
 // a·H(x), answers k·a·H(x) in the sender's own shuffled order, and both lists hold public
 // dummies, the sender's a number of them drawn by crypto/dp.
 //
-// Promises of "oprf" against a peer who does anything whatever: the receiver tests at most
+// Promises of both suites "oprf" against a peer who does anything whatever: the receiver tests at most
 // as many values as its size class, however often the run breaks and resumes; the sender
 // tests at most as many as its own class, and only if the run is mutual; neither can make
 // the other report an item that it did not itself put in, but with probability
-// class · class/2^80 at the receiver and class · class/2^128 at the sender. Promise of both
+// class · class/2^80 at the receiver and class · class/2^128 at the sender. Promise of all
 // suites against a peer who follows the protocol: it learns the result that it is due and
 // the size classes. Who only reads the bytes learns the size classes.
 //
@@ -30,8 +38,8 @@
 // guesses learns which of them hit); fairness (a receiver may keep what it owes); anything
 // against a later quantum computer; for "count" anything against a peer who departs from
 // the protocol. The run's order of memory accesses depends on secrets, its timing across
-// the network does not, apart from how fast a list is read before Start and how long its
-// elements are.
+// the network does not, apart from how fast a list is read and how long its elements are:
+// which can say how many items a class holds, not which places.
 //
 // SPEC.md holds frames, derivations, limits and the leakage table.
 package exact
@@ -41,17 +49,21 @@ import (
 	"fmt"
 	"io"
 	"iter"
+
+	"entente/protocol/tags"
 )
 
 const (
 	// TagSize is the length of a tag in bytes: 80 bits, see SPEC for the false hits.
-	TagSize = 10
+	TagSize = tags.Size
 	// ProofSize is the length of the proof of a hit in bytes.
-	ProofSize = 16
+	ProofSize = tags.ProofSize
 	// SecretSize is the length of a run's secret in bytes.
 	SecretSize = 32
 	// MaxItems is the largest size class of one side.
-	MaxItems = 1 << 22
+	MaxItems = tags.MaxList
+	// MaxCountItems is that of a count, whose lists are in memory.
+	MaxCountItems = 1 << 22
 	// MaxElement is the longest element in bytes.
 	MaxElement = 4096
 )
@@ -72,7 +84,8 @@ type Session struct {
 
 // Set is a list of canonical elements. Len is exact, elements are unique and 1 to
 // MaxElement bytes long, and their order is the same in every iteration: an element's
-// place in it is its position in a Result.
+// place in it is its position in a Result. For a suite other than "count" the order is
+// strictly ascending; such a list is read several times, and never held in memory.
 type Set interface {
 	Len() int
 	All() iter.Seq2[[]byte, error]
@@ -121,8 +134,8 @@ type Suite interface {
 // Lookup returns the suite with the name that stands in the agreement.
 func Lookup(name string) (Suite, error) {
 	switch name {
-	case nameOPRF:
-		return oprfSuite{suite{name: nameOPRF, divide: 1}}, nil
+	case nameOPRF, nameRFC:
+		return oprfSuite{suite{name: name, divide: 1}}, nil
 	case nameCount:
 		return countSuite{suite{name: nameCount, divide: 1}}, nil
 	}

@@ -34,11 +34,22 @@ func (l list) All() iter.Seq2[[]byte, error] {
 // element is invented content of a stated number.
 func element(n int) []byte { return fmt.Appendf(nil, "phone|+000%09d", n) }
 
-// span is the list of elements first to end-1 in a shuffled order.
+// span is the list of elements first to end-1.
 func span(first, end int) list {
 	l := make(list, 0, end-first)
-	for _, i := range rand.New(rand.NewPCG(uint64(first), uint64(end))).Perm(end - first) {
-		l = append(l, element(first+i))
+	for i := first; i < end; i++ {
+		l = append(l, element(i))
+	}
+	return l
+}
+
+// ordered is the list as a suite takes it: sorted, but shuffled for a count, which takes any
+// order.
+func ordered(su Suite, l list) list {
+	l = slices.Clone(l)
+	slices.SortFunc(l, bytes.Compare)
+	if su.Name() == nameCount {
+		rand.New(rand.NewPCG(1, uint64(len(l)))).Shuffle(len(l), func(i, j int) { l[i], l[j] = l[j], l[i] })
 	}
 	return l
 }
@@ -58,9 +69,11 @@ func overlap(a, b list) []int {
 	return positions
 }
 
-// The suites with chunks a sixty-fourth as long, so that 64 items make four questions.
-func smallOPRF() Suite  { return oprfSuite{suite{name: nameOPRF, divide: 64}} }
-func smallCount() Suite { return countSuite{suite{name: nameCount, divide: 64}} }
+// The suites with chunks a sixty-fourth as long, so that 64 items make four questions, and
+// room for 32 entries, so that every list is swept in parts.
+func smallOPRF() Suite  { return oprfSuite{suite{name: nameOPRF, divide: 64, sweep: 32}} }
+func smallRFC() Suite   { return oprfSuite{suite{name: nameRFC, divide: 64, sweep: 32}} }
+func smallCount() Suite { return countSuite{suite{name: nameCount, divide: 64, sweep: 32}} }
 
 // party is one side of a test run.
 type party struct {
@@ -102,7 +115,7 @@ func agree(t testing.TB, su Suite, about terms) (r, s party) {
 	if ss.Secret, rs.PeerPublic, err = su.NewSecret(); err != nil {
 		t.Fatal(err)
 	}
-	return party{rs, about.receives, new(MemoryJournal)}, party{ss, about.sends, new(MemoryJournal)}
+	return party{rs, ordered(su, about.receives), new(MemoryJournal)}, party{ss, ordered(su, about.sends), new(MemoryJournal)}
 }
 
 // rig runs two parties over a pipe that buffers nothing.
@@ -110,6 +123,8 @@ type rig struct {
 	suite    Suite
 	senders  Suite // the sender's, if it is not the same
 	r, s     party
+	rset     Set // the receiver's list, if it is not that of its party
+	sset     Set
 	wrap     func(side role, c net.Conn) io.ReadWriter // nil: as it is
 	progress func(side role, done, total int64)        // nil: none
 }
@@ -138,12 +153,19 @@ func (g rig) run(ctx context.Context) (e ends) {
 	if senders == nil {
 		senders = g.suite
 	}
+	var receives, sends Set = g.r.set, g.s.set
+	if g.rset != nil {
+		receives = g.rset
+	}
+	if g.sset != nil {
+		sends = g.sset
+	}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		e.s, e.serr = senders.Send(ctx, stream(sender, b), g.s.session, g.s.set, g.s.journal, tell(sender))
+		e.s, e.serr = senders.Send(ctx, stream(sender, b), g.s.session, sends, g.s.journal, tell(sender))
 	}()
-	e.r, e.rerr = g.suite.Receive(ctx, stream(receiver, a), g.r.session, g.r.set, g.r.journal, tell(receiver))
+	e.r, e.rerr = g.suite.Receive(ctx, stream(receiver, a), g.r.session, receives, g.r.journal, tell(receiver))
 	<-ended
 	return e
 }
@@ -216,7 +238,11 @@ func TestAgainstPlainIntersection(t *testing.T) {
 			g := rig{suite: smallOPRF()}
 			g.r, g.s = agree(t, g.suite, about)
 			checkHits(t, g, g.run(t.Context()).must(t))
+			g.suite = smallRFC()
+			g.r, g.s = agree(t, g.suite, about)
+			checkHits(t, g, g.run(t.Context()).must(t))
 
+			g.suite = smallOPRF()
 			about.mutual = false
 			g.r, g.s = agree(t, g.suite, about)
 			e := g.run(t.Context()).must(t)
@@ -261,7 +287,6 @@ func TestRandomSets(t *testing.T) {
 				a, b = append(a, element(i)), append(b, element(i))
 			}
 		}
-		rnd.Shuffle(len(b), func(i, j int) { b[i], b[j] = b[j], b[i] })
 		g := rig{suite: smallOPRF()}
 		g.r, g.s = agree(t, g.suite, terms{mutual: true, receives: a, sends: b})
 		checkHits(t, g, g.run(t.Context()).must(t))
@@ -335,7 +360,7 @@ func TestBadSessionsAreRefused(t *testing.T) {
 		"large run":           func(s *Session) { s.Run = 1 << 16 },
 		"no receiver's class": func(s *Session) { s.Receiver = 65 },
 		"no sender's class":   func(s *Session) { s.Sender = 0 },
-		"too large":           func(s *Session) { s.Sender = 2 * MaxItems },
+		"too large":           func(s *Session) { s.Sender = wire.SizeClass(MaxItems + 1) },
 		"noise in oprf":       func(s *Session) { s.EpsilonMilli = 1000 },
 	} {
 		r, s := agree(t, smallOPRF(), terms{receives: span(0, 2), sends: span(0, 2)})
@@ -358,10 +383,15 @@ func TestBadSessionsAreRefused(t *testing.T) {
 	if _, err := smallCount().Receive(t.Context(), new(bytes.Buffer), r.session, r.set, nil, nil); err == nil {
 		t.Error("noise out of range was accepted")
 	}
+	r, _ = agree(t, smallCount(), terms{})
+	r.session.Sender = wire.SizeClass(MaxCountItems + 1)
+	if _, err := smallCount().Receive(t.Context(), new(bytes.Buffer), r.session, r.set, nil, nil); err == nil {
+		t.Error("a count over its largest class was accepted")
+	}
 }
 
 func TestLookup(t *testing.T) {
-	for _, name := range []string{nameOPRF, nameCount} {
+	for _, name := range []string{nameOPRF, nameRFC, nameCount} {
 		su, err := Lookup(name)
 		if err != nil || su.Name() != name {
 			t.Fatalf("%s: %v", name, err)
@@ -419,6 +449,7 @@ func TestEstimateBoundsTheBytes(t *testing.T) {
 		{nameOPRF, terms{mutual: true, receives: span(0, 1), sends: span(0, 1)}},
 		{nameCount, terms{receives: span(0, 1), sends: span(0, 1)}},
 		{nameOPRF, terms{receives: span(0, 1030), sends: span(0, 100)}},
+		{nameRFC, terms{mutual: true, receives: span(0, 100), sends: span(0, 4200)}},
 		{nameCount, terms{receives: span(0, 100), sends: span(0, 4097)}},
 	} {
 		g := rig{}

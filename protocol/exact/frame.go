@@ -90,12 +90,12 @@ func decodeStart(body []byte, r role, session [32]byte, p plan) (startMessage, e
 }
 
 // decodeChunk checks place and length of the next chunk of a flow, which must have the
-// given index, and returns its content.
+// given index, and returns its content. The length of a chunk of tags is up to a bound here.
 func decodeChunk(f flow, index int, body []byte) ([]byte, error) {
 	if index >= f.chunks() {
 		return nil, malformed("more %s than %d chunks", f.name, f.chunks())
 	}
-	if len(body) != indexSize+f.bytes(index) {
+	if !f.fits(index, len(body)-indexSize) {
 		return nil, malformed("%s: %d bytes, expected %d", f.describe(index), len(body), indexSize+f.bytes(index))
 	}
 	if got := binary.BigEndian.Uint32(body); got != uint32(index) {

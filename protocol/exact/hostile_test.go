@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -78,6 +80,31 @@ func swap(a, b, size int) func([]byte) []byte {
 func shorter(b []byte) []byte { return b[:len(b)-1] }
 func longer(b []byte) []byte  { return append(bytes.Clone(b), 0) }
 
+// chunkOf is a chunk of tags of a list of 112 in which all tags have the upper part of the
+// one before them: first those with the lower parts stated, then others that ascend.
+func chunkOf(index int, lower ...uint64) []byte {
+	const low = 80 - 7
+	count := min(64, 112-64*index)
+	text := strings.Repeat("1", count)
+	for i := range count {
+		v := uint64(1000 + i)
+		if i < len(lower) {
+			v = lower[i]
+		}
+		text += fmt.Sprintf("%0*b", low, v)
+	}
+	return encodeChunk(index, packed(text))
+}
+
+// packed are the bytes that a text of zeros and ones stands for, filled up with zeros.
+func packed(text string) []byte {
+	b := make([]byte, (len(text)+7)/8)
+	for i, c := range text {
+		b[i/8] |= byte(c-'0') << (7 - i%8)
+	}
+	return b
+}
+
 const (
 	item0 = indexSize               // first item of a chunk of elements
 	item1 = indexSize + elementSize // second
@@ -136,12 +163,16 @@ func inBoth() map[string]hostile {
 		"answer: long":              {sender, edit(kindAnswers, 0, longer), wire.TooLarge},
 		"answer: other place":       {sender, edit(kindAnswers, 0, set(3, 1)), wire.Malformed},
 		"answer: one too many":      {sender, before(kindDone, 0, frame{kind: kindAnswers, body: make([]byte, indexSize+16*elementSize)}), wire.Malformed},
-		"tags: swapped":             {sender, edit(kindTags, 0, swap(indexSize, indexSize+TagSize, TagSize)), wire.Malformed},
-		"tags: the same twice":      {sender, edit(kindTags, 0, func(b []byte) []byte { return set(indexSize, b[indexSize+TagSize:indexSize+2*TagSize]...)(b) }), wire.Malformed},
-		"tags: down between chunks": {sender, edit(kindTags, 1, set(indexSize, make([]byte, TagSize)...)), wire.Malformed},
+		"tags: beyond the largest":  {sender, edit(kindTags, 0, set(indexSize, make([]byte, 24)...)), wire.Malformed},
+		"tags: no unary part":       {sender, edit(kindTags, 0, func(b []byte) []byte { return make([]byte, len(b)) }), wire.Malformed},
+		"tags: the same twice":      {sender, edit(kindTags, 0, func(b []byte) []byte { return chunkOf(0, 5, 5) }), wire.Malformed},
+		"tags: down":                {sender, edit(kindTags, 0, func(b []byte) []byte { return chunkOf(0, 5, 4) }), wire.Malformed},
+		"tags: down between chunks": {sender, edit(kindTags, 1, func(b []byte) []byte { return chunkOf(1, 0) }), wire.Malformed},
 		"tags: short":               {sender, edit(kindTags, 0, shorter), wire.Malformed},
-		"tags: long":                {sender, edit(kindTags, 0, longer), wire.TooLarge},
-		"tags: one chunk too many":  {sender, before(kindDone, 0, frame{kind: kindTags, body: append([]byte{0, 0, 0, 2}, bytes.Repeat([]byte{0xff}, 64*TagSize)...)}), wire.Malformed},
+		"tags: empty":               {sender, edit(kindTags, 0, func(b []byte) []byte { return b[:indexSize] }), wire.Malformed},
+		"tags: long":                {sender, edit(kindTags, 0, longer), wire.Malformed},
+		"tags: over the cap":        {sender, edit(kindTags, 0, func(b []byte) []byte { return append(bytes.Clone(b), make([]byte, 200)...) }), wire.TooLarge},
+		"tags: one chunk too many":  {sender, before(kindDone, 0, frame{kind: kindTags, body: append([]byte{0, 0, 0, 2}, bytes.Repeat([]byte{0xff}, 500)...)}), wire.Malformed},
 	}
 }
 
@@ -320,7 +351,7 @@ func TestAProofComesBackOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &oprfSender{side: d, own: ownList{side: d, size: entrySize}, answers: once{side: d, id: answers}}
+	o := &oprfSender{side: d, own: newOwnList(d, entrySize, 0), answers: once{side: d, id: answers}}
 	if _, err := o.restore(t.Context()); err != nil {
 		t.Fatal(err)
 	}

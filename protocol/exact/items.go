@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"iter"
 	"math"
 	"slices"
 )
@@ -21,57 +22,47 @@ const (
 	dummyLabel   = "entente/exact/input/1/dummy/"
 )
 
-// items is a list in memory, one element after the other: questions go out in a secret
-// order, which a list on disk cannot be read in.
+// items is a list in memory, one element after the other: the questions of a count go out in
+// a secret order, which a list on disk cannot be read in.
 type items struct {
 	arena []byte
 	ends  []uint32 // end of each element in the arena
 }
 
-// loadItems reads a set of at most limit items and feeds it to the list's hash, each
-// element preceded by its length.
+// loadItems reads a set of at most limit items and feeds it to the list's hash.
 func loadItems(ctx context.Context, set Set, limit int, h hash.Hash) (*items, error) {
-	n := set.Len()
-	if n < 0 || n > limit {
-		return nil, fmt.Errorf("load list: %d items, %d fit the size class agreed", n, limit)
-	}
-	it := &items{ends: make([]uint32, 0, n)}
+	it := new(items)
 	ascending := true
-	for element, err := range set.All() {
-		if err == nil {
-			err = ctx.Err()
+	_, err := scan(ctx, set, limit, h, func(i int, element []byte) error {
+		if uint64(len(it.arena))+uint64(len(element)) > math.MaxUint32 {
+			return errors.New("more than 4 GiB")
 		}
-		if err != nil {
-			return nil, fmt.Errorf("load list: %w", err)
+		if i > 0 {
+			ascending = ascending && bytes.Compare(it.at(i-1), element) < 0
 		}
-		switch {
-		case len(it.ends) == n:
-			return nil, fmt.Errorf("load list: more than the %d items announced", n)
-		case len(element) == 0 || len(element) > MaxElement:
-			return nil, fmt.Errorf("load list: item %d has %d bytes", len(it.ends), len(element))
-		case uint64(len(it.arena))+uint64(len(element)) > math.MaxUint32:
-			return nil, errors.New("load list: more than 4 GiB")
-		}
-		if last := len(it.ends) - 1; last >= 0 {
-			ascending = ascending && bytes.Compare(it.at(last), element) < 0
-		}
-		var length [4]byte
-		binary.BigEndian.PutUint32(length[:], uint32(len(element)))
-		h.Write(length[:])
-		h.Write(element)
 		it.arena = append(it.arena, element...)
 		it.ends = append(it.ends, uint32(len(it.arena)))
+		return nil
+	})
+	if err == nil && !ascending {
+		err = it.unique()
 	}
-	if len(it.ends) != n {
-		return nil, fmt.Errorf("load list: %d items of the %d announced", len(it.ends), n)
-	}
-	if !ascending {
-		return it, it.unique()
-	}
-	return it, nil
+	return it, err
 }
 
-func (it *items) len() int { return len(it.ends) }
+// Len returns the number of items.
+func (it *items) Len() int { return len(it.ends) }
+
+// All iterates over the list in its order.
+func (it *items) All() iter.Seq2[[]byte, error] {
+	return func(yield func([]byte, error) bool) {
+		for i := range it.ends {
+			if !yield(it.at(i), nil) {
+				return
+			}
+		}
+	}
+}
 
 // at returns the element at a position.
 func (it *items) at(i int) []byte {
@@ -85,7 +76,7 @@ func (it *items) at(i int) []byte {
 // unique refuses a list that holds an element twice: it would count twice, and two equal
 // points would tell the peer so.
 func (it *items) unique() error {
-	order := make([]uint32, it.len())
+	order := make([]uint32, it.Len())
 	for i := range order {
 		order[i] = uint32(i)
 	}
@@ -122,9 +113,12 @@ func (in inputs) ofElement(element []byte) []byte {
 	return field(slices.Clip(in.element), element)
 }
 
+// paddingOf returns the keyed hash that fills slots, from its seed.
+func paddingOf(seed []byte) hash.Hash { return hmac.New(sha256.New, seed) }
+
 // ofPadding returns the input that fills a slot: nobody else can compute it.
-func (in inputs) ofPadding(seed []byte, slot uint32) []byte {
-	m := hmac.New(sha256.New, seed)
+func (in inputs) ofPadding(m hash.Hash, slot uint32) []byte {
+	m.Reset()
 	m.Write(binary.BigEndian.AppendUint32(nil, slot))
 	return field(slices.Clip(in.padding), m.Sum(nil))
 }

@@ -63,9 +63,9 @@ func (o *once) send(ctx context.Context, l *link, tasks func(context.Context) it
 		return nil
 	})
 	if err != nil {
-		return err
+		return o.side.final(ctx, err)
 	}
-	return context.Cause(ctx)
+	return context.Cause(ctx) // of the stream's making: the chunks are right
 }
 
 // repeat sends the chunks of the journal that the peer lacks, byte for byte.
@@ -99,7 +99,7 @@ func until[T any](end context.Context, tasks func(context.Context) iter.Seq2[T, 
 	}
 }
 
-// final makes a fault in questions that the journal holds outlast the attempt: they cannot
+// final makes a fault in what the journal holds of the peer outlast the attempt: they cannot
 // be replaced any more, and finding the fault again would cost the same work each time.
 func (d *side) final(ctx context.Context, err error) error {
 	var fault *wire.ProtocolError

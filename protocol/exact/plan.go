@@ -3,6 +3,7 @@ package exact
 import (
 	"fmt"
 
+	"entente/protocol/tags"
 	"entente/protocol/wire"
 )
 
@@ -12,7 +13,7 @@ type flowID int
 const (
 	questions flowID = iota // receiver to sender: blinded elements, or masked points
 	answers                 // sender to receiver: the same under the sender's key
-	tags                    // sender to receiver: its list as sorted tags
+	listed                  // sender to receiver: its list as sorted tags
 	returns                 // receiver to sender: proofs of hits, filled with random bytes
 	flowCount
 )
@@ -30,12 +31,13 @@ const (
 
 // flow is the shape of a flow, which both sides know from the session.
 type flow struct {
-	name  string    // in the journal
-	kind  wire.Kind // of its frames
-	items int       // in all; 0: there is no such flow
-	chunk int       // items in a full chunk
-	size  int       // bytes of an item
-	tail  int       // bytes after the items of each chunk
+	name  string     // in the journal
+	kind  wire.Kind  // of its frames
+	items int        // in all; 0: there is no such flow
+	chunk int        // items in a full chunk
+	size  int        // bytes of an item
+	tail  int        // bytes after the items of each chunk
+	code  *tags.Code // tags: how a chunk is coded, which has no fixed length; else nil
 }
 
 func (f flow) chunks() int { return (f.items + f.chunk - 1) / f.chunk }
@@ -43,12 +45,27 @@ func (f flow) chunks() int { return (f.items + f.chunk - 1) / f.chunk }
 // count returns how many items chunk i holds.
 func (f flow) count(i int) int { return min(f.chunk, f.items-i*f.chunk) }
 
-// bytes returns the length of chunk i, without index.
-func (f flow) bytes(i int) int { return f.count(i)*f.size + f.tail }
+// bytes returns the length of chunk i, without index; of tags the longest.
+func (f flow) bytes(i int) int {
+	if f.code != nil {
+		return f.code.MaxBlock(f.count(i))
+	}
+	return f.count(i)*f.size + f.tail
+}
 
-// upTo returns the length of the first n chunks, without indices.
+// fits tells whether chunk i may have so many bytes.
+func (f flow) fits(i, n int) bool {
+	return n == f.bytes(i) || f.code != nil && n > 0 && n < f.bytes(i)
+}
+
+// upTo returns the length of the first n chunks, without indices. Of tags it is nominal: a
+// share of the most that the list takes.
 func (f flow) upTo(n int) int64 {
-	return int64(min(n*f.chunk, f.items))*int64(f.size) + int64(n)*int64(f.tail)
+	items := int64(min(n*f.chunk, f.items))
+	if f.code != nil {
+		return f.code.MaxSize(f.chunk) * items / int64(f.items)
+	}
+	return items*int64(f.size) + int64(n)*int64(f.tail)
 }
 
 // plan is the shape of a run.
@@ -57,13 +74,14 @@ type plan [flowCount]flow
 // newPlan returns the shape of a run between two classes. Tests divide the chunks, so that
 // small runs have many.
 func newPlan(suite string, receiverClass, senderClass int, mutual bool, divide int) plan {
+	code, _ := tags.NewCode(senderClass) // a class is within its bounds
 	p := plan{
-		questions: {"questions", kindQuestions, receiverClass, questionChunk / divide, elementSize, 0},
-		answers:   {"answers", kindAnswers, receiverClass, questionChunk / divide, elementSize, 0},
-		tags:      {"tags", kindTags, senderClass, tagChunk / divide, TagSize, 0},
-		returns:   {"returns", kindReturns, 0, returnChunk / divide, ProofSize, 0},
+		questions: {name: "questions", kind: kindQuestions, items: receiverClass, chunk: questionChunk / divide, size: elementSize},
+		answers:   {name: "answers", kind: kindAnswers, items: receiverClass, chunk: questionChunk / divide, size: elementSize},
+		listed:    {name: "tags", kind: kindTags, items: senderClass, chunk: tagChunk / divide, code: &code},
+		returns:   {name: "returns", kind: kindReturns, chunk: returnChunk / divide, size: ProofSize},
 	}
-	if suite == nameOPRF {
+	if suite != nameCount {
 		p[answers].tail = evaluationProofSize
 		if mutual {
 			p[returns].items = receiverClass
@@ -83,7 +101,7 @@ func (p plan) total() (n int64) {
 // incoming and outgoing name the flows of a role, in the order of Start and Progress.
 func (r role) incoming() [2]flowID {
 	if r == receiver {
-		return [2]flowID{answers, tags}
+		return [2]flowID{answers, listed}
 	}
 	return [2]flowID{questions, returns}
 }
@@ -92,14 +110,16 @@ func (r role) outgoing() [2]flowID { return r.other().incoming() }
 
 func (r role) other() role { return receiver + sender - r }
 
-// Processor time of one item in seconds, measured with circl on one core of a 3.6 GHz
-// server processor, journal not included.
+// Processor time of one item in seconds, measured on one core of a 3.6 GHz server processor
+// with the kernel of eight lanes, journal in memory included; other processors take up to
+// eight times as long. BenchmarkRun compares.
 const (
-	blindSeconds    = 58e-6  // receiver, oprf: hash to the group, blind
-	evaluateSeconds = 106e-6 // sender, oprf: decode, multiply, prove
-	finalizeSeconds = 174e-6 // receiver, oprf: decode, verify, unblind
-	outputSeconds   = 60e-6  // sender: own item to tag and proof
-	maskSeconds     = 55e-6  // count: each of mask, remask, unmask and own tag
+	blindSeconds    = 9.5e-6 // receiver: read, hash to the group, blind
+	evaluateSeconds = 7e-6   // sender: decode, multiply, prove
+	finalizeSeconds = 9.5e-6 // receiver: decode, verify, unblind, tag and proof
+	standardSeconds = 4e-6   // what the proof of the RFC costs both sides more
+	outputSeconds   = 9e-6   // sender: own item to tag and proof
+	maskSeconds     = 8e-6   // count: each of mask, remask, unmask and own tag
 )
 
 // Estimate returns what an undisturbed run costs both sides together: the bytes in both
@@ -108,8 +128,11 @@ const (
 func Estimate(name string, receiverClass, senderClass int, mutual bool) (bytes int64, cpuSeconds float64) {
 	r, s := float64(receiverClass), float64(senderClass)
 	switch name {
-	case nameOPRF:
+	case nameOPRF, nameRFC:
 		cpuSeconds = r*(blindSeconds+evaluateSeconds+finalizeSeconds) + s*outputSeconds
+		if name == nameRFC {
+			cpuSeconds += r * standardSeconds
+		}
 	case nameCount:
 		cpuSeconds = (3*r + s) * maskSeconds
 		mutual = false

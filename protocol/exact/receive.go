@@ -1,31 +1,31 @@
 package exact
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"iter"
-	"slices"
 
 	"entente/crypto/oprf"
 )
 
-// oprfSuite is the suite "oprf": a verifiable function, each item's output on its own.
+// oprfSuite is the suites "oprf" and "oprf-rfc9497": a verifiable function, each item's
+// output on its own. They differ in the form of proofs only.
 type oprfSuite struct{ suite }
 
 // oprfReceiver is the receiver's part.
 type oprfReceiver struct {
 	*side
 	link     *link
-	slots    []uint32 // value of each slot
-	blinds   []byte   // seed
-	padding  []byte   // seed
+	taken    bitmap // slots that items stand in, in their order; the others hold filling
+	blinds   []byte // seed
+	padding  []byte // seed
 	tags     tagReceiver
 	free     chan struct{}    // one token for each question under way
 	asked    chan *oprf.Batch // in order of their questions
 	answered chan arrival     // from the reader; closed when no more come
-	entries  []byte           // tag and proof of each slot that is answered
+	entries  ledger           // of each slot that is answered
+	done     int              // records of them in the journal
 }
 
 // Receive finds which own items the peer has.
@@ -44,31 +44,34 @@ func (o oprfSuite) Receive(ctx context.Context, rw io.ReadWriter, s Session, set
 	r.link = d.link(rw, durable, p)
 	r.link.begin = r.vet
 	r.link.accept[answers] = r.takeAnswer
-	r.link.accept[tags] = func(ctx context.Context, index int, content []byte) error {
-		if err := r.tags.take(content); err != nil {
-			return err
-		}
-		return d.keep(ctx, r.link, tags, index, content)
-	}
-	var result Result
+	r.link.accept[listed] = r.tags.accept(d, r.link)
+	var hit bitmap
 	err = r.link.run(ctx, func() { close(r.answered) }, r.ask,
 		func(context.Context) error { return r.verify(ctx) },
 		func(inner context.Context) (err error) {
 			if err = r.link.waitAll(inner); err == nil && s.Mutual {
-				result, err = r.conclude(inner)
+				hit, err = r.conclude(inner)
 			}
 			return err
 		})
+	var result Result
 	if err == nil && !s.Mutual {
 		// After Done, so that a sender who must not learn cannot time it.
-		result, err = r.conclude(ctx)
+		hit, err = r.conclude(ctx)
+	}
+	if err == nil {
+		result, err = r.entries.hits(ctx, hit, r.taken.has)
 	}
 	return d.finish(ctx, r.link, result, err)
 }
 
-// restore derives the order and reads the journal.
+// restore derives what the questions are made of and reads the journal.
 func (r *oprfReceiver) restore(ctx context.Context) (durable [flowCount]int, err error) {
-	if r.slots, err = r.side.slots(); err != nil {
+	stream, err := r.root.stream(slotLabel)
+	if err != nil {
+		return durable, err
+	}
+	if r.taken, err = choose(stream, r.size, r.session.Receiver); err != nil {
 		return durable, err
 	}
 	if r.blinds, err = r.root.seed(blindLabel); err != nil {
@@ -77,17 +80,13 @@ func (r *oprfReceiver) restore(ctx context.Context) (durable [flowCount]int, err
 	if r.padding, err = r.root.seed(padLabel); err != nil {
 		return durable, err
 	}
-	r.entries = make([]byte, 0, len(r.slots)*entrySize)
 	f := r.plan[answers]
-	durable[answers], err = r.diary.read(ctx, f.name, exactly(func(i int) int { return f.count(i) * entrySize },
-		func(_ int, data []byte) error {
-			r.entries = append(r.entries, data...)
-			return nil
-		}))
-	if err != nil {
+	r.entries = ledger{side: r.side, record: f.name, class: f.items, chunk: f.chunk, size: entrySize}
+	if r.done, err = r.entries.count(ctx); err != nil {
 		return durable, err
 	}
-	durable[tags], err = r.tags.restore(ctx, r.side)
+	durable[answers] = r.done
+	durable[listed], err = r.tags.restore(ctx, r.side)
 	return durable, err
 }
 
@@ -120,17 +119,25 @@ func (r *oprfReceiver) ask(ctx context.Context) error {
 	})
 }
 
+// questions are the slots of the questions from one on.
+func (r *oprfReceiver) questions(first int) func(context.Context) iter.Seq2[stretch, error] {
+	f := r.plan[questions]
+	return r.stretches(f.items, f.chunk, first, r.taken.has)
+}
+
 // open are the questions from the first on, each when there is room for it.
-func (r *oprfReceiver) open(first int) func(context.Context) iter.Seq2[int, error] {
-	return func(ctx context.Context) iter.Seq2[int, error] {
-		return func(yield func(int, error) bool) {
-			for i := first; i < r.plan[questions].chunks(); i++ {
-				select {
-				case r.free <- struct{}{}:
-				case <-ctx.Done():
-					return
+func (r *oprfReceiver) open(first int) func(context.Context) iter.Seq2[stretch, error] {
+	return func(ctx context.Context) iter.Seq2[stretch, error] {
+		return func(yield func(stretch, error) bool) {
+			for s, err := range r.questions(first)(ctx) {
+				if err == nil {
+					select {
+					case r.free <- struct{}{}:
+					case <-ctx.Done():
+						return
+					}
 				}
-				if !yield(i, nil) {
+				if !yield(s, err) {
 					return
 				}
 			}
@@ -140,16 +147,15 @@ func (r *oprfReceiver) open(first int) func(context.Context) iter.Seq2[int, erro
 
 // blind makes the batch of one chunk. A slot's blind derives from the slot and, through
 // the root, from the list: it never meets another item.
-func (r *oprfReceiver) blind(index int) (*oprf.Batch, error) {
-	inputs := r.slotInputs(r.slots, r.padding, index)
-	blinds := make([]oprf.Scalar, len(inputs))
+func (r *oprfReceiver) blind(s stretch) (*oprf.Batch, error) {
+	blinds := make([]oprf.Scalar, len(s.elements))
 	for i := range blinds {
 		var err error
-		if blinds[i], err = oprf.DeriveScalar(r.blinds, uint64(index*r.plan[questions].chunk+i)); err != nil {
+		if blinds[i], err = oprf.DeriveScalar(r.blinds, uint64(s.first+i)); err != nil {
 			return nil, err
 		}
 	}
-	return r.peer.Blind(inputs, blinds)
+	return r.peer.Blind(r.inputsOf(s, 0, r.padding), blinds)
 }
 
 // takeAnswer queues a chunk of answers for verification.
@@ -170,11 +176,10 @@ type verification struct {
 // context when the stream fails, so that what has come is not lost.
 func (r *oprfReceiver) verify(ctx context.Context) error {
 	return inOrder(ctx, r.pairs, r.finalize, func(entries []byte) error {
-		index := len(r.entries) / (r.plan[answers].chunk * entrySize)
-		r.entries = append(r.entries, entries...)
-		if err := r.keep(ctx, r.link, answers, index, entries); err != nil {
+		if err := r.keep(ctx, r.link, answers, r.done, entries); err != nil {
 			return err
 		}
+		r.done++
 		select {
 		case <-r.free:
 		default: // a question that was made after a failure took none
@@ -189,6 +194,7 @@ func (r *oprfReceiver) verify(ctx context.Context) error {
 func (r *oprfReceiver) pairs(ctx context.Context) iter.Seq2[verification, error] {
 	return func(yield func(verification, error) bool) {
 		failed := false
+		var again func() (stretch, error, bool)
 		for a := range arrivals(r.answered)(ctx) {
 			var b *oprf.Batch
 			var err error
@@ -201,8 +207,16 @@ func (r *oprfReceiver) pairs(ctx context.Context) iter.Seq2[verification, error]
 					return
 				}
 			}
+			if failed && again == nil {
+				var stop func()
+				again, stop = iter.Pull2(r.questions(a.index)(ctx))
+				defer stop()
+			}
 			if failed {
-				b, err = r.blind(a.index)
+				var s stretch
+				if s, err, _ = again(); err == nil {
+					b, err = r.blind(s)
+				}
 			}
 			if !yield(verification{b, a}, err) {
 				return
@@ -224,57 +238,18 @@ func (r *oprfReceiver) finalize(v verification) ([]byte, error) {
 	return entries, nil
 }
 
-// conclude finds the hits once all has come, and returns their proofs if the run is mutual.
-func (r *oprfReceiver) conclude(ctx context.Context) (Result, error) {
-	own := column{r.entries, entrySize, 0, TagSize}
-	var hits []uint32 // slots
-	list, err := r.join(ctx, own, own.sorted(), func(slot uint32) {
-		if int(r.slots[slot]) < r.items.len() { // filling is compared too: it costs the same
-			hits = append(hits, slot)
+// conclude finds the slots of hits once all has come, and returns their proofs if the run is
+// mutual.
+func (r *oprfReceiver) conclude(ctx context.Context) (bitmap, error) {
+	hit, n := newBitmap(r.session.Receiver), 0
+	list, err := r.entries.join(ctx, func(e entry) {
+		if r.taken.has(int(e.place)) { // filling is compared too: it costs the same
+			hit.add(int(e.place))
+			n++
 		}
 	})
-	if err != nil {
-		return Result{}, err
+	if err == nil && r.session.Mutual {
+		err = r.giveBack(ctx, list, hit, n)
 	}
-	slices.SortFunc(hits, func(a, b uint32) int { return int(r.slots[a]) - int(r.slots[b]) })
-	proofs := column{r.entries, entrySize, TagSize, ProofSize}
-	var result Result
-	for _, slot := range hits {
-		result.Positions = append(result.Positions, int(r.slots[slot]))
-		result.Proofs = append(result.Proofs, [ProofSize]byte(proofs.at(slot)))
-	}
-	if !r.session.Mutual {
-		return result, nil
-	}
-	return result, r.giveBack(ctx, list, result.Proofs)
-}
-
-// giveBack sends the proofs among random bytes, in random places of a message as long as
-// the class, from where the peer has it. Filling and places derive from the peer's list
-// too: were it another one, they would be others as well.
-func (r *oprfReceiver) giveBack(ctx context.Context, list [32]byte, proofs [][ProofSize]byte) error {
-	stream, err := r.root.stream(returnLabel + string(list[:]))
-	if err != nil {
-		return err
-	}
-	places, err := permutation(stream, r.session.Receiver)
-	if err != nil {
-		return err
-	}
-	message := make([]byte, r.session.Receiver*ProofSize)
-	if _, err := io.ReadFull(stream, message); err != nil {
-		return fmt.Errorf("fill returns: %w", err)
-	}
-	for i, proof := range proofs {
-		copy(message[int(places[i])*ProofSize:], proof[:])
-	}
-	first, _ := r.link.at(returns)
-	f := r.plan[returns]
-	for i := first; i < f.chunks(); i++ {
-		start := i * f.chunk * f.size
-		if err := r.link.send(ctx, returns, i, bytes.Clone(message[start:start+f.bytes(i)])); err != nil {
-			return err
-		}
-	}
-	return nil
+	return hit, err
 }

@@ -1,6 +1,8 @@
 package exact
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
@@ -9,6 +11,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"entente/protocol/tags"
 	"entente/protocol/wire"
 )
 
@@ -52,18 +55,28 @@ func cases() map[string]struct {
 	}{
 		"oprf":    {smallOPRF(), terms{mutual: true, receives: span(0, 50), sends: span(20, 110)}},
 		"one way": {smallOPRF(), terms{receives: span(0, 50), sends: span(20, 110)}},
+		"rfc9497": {smallRFC(), terms{receives: span(0, 50), sends: span(20, 110)}},
 		"count":   {smallCount(), terms{epsilon: 4000, receives: span(0, 50), sends: span(20, 110)}},
 	}
 }
 
-// payload is the length of all chunks that were written.
-func payload(frames []frame) (n int64) {
+// payload is the length of all chunks that were written, as progress counts them.
+func payload(p plan, frames []frame) (n int64) {
 	for _, f := range frames {
-		if f.kind >= kindQuestions {
-			n += int64(len(f.body) - indexSize)
+		for _, flow := range p {
+			if f.kind == flow.kind {
+				index := int(binary.BigEndian.Uint32(f.body))
+				n += flow.upTo(index+1) - flow.upTo(index)
+			}
 		}
 	}
 	return n
+}
+
+// planOf is the shape of a rig's runs.
+func planOf(g rig) plan {
+	s := g.r.session
+	return newPlan(g.suite.Name(), s.Receiver, s.Sender, s.Mutual, 64)
 }
 
 // A run is cut after every number of frames, also inside the next one, and resumed once.
@@ -112,8 +125,8 @@ func cutOnce(t *testing.T, g rig, frames int64, half bool) (whole bool) {
 			t.Errorf("after %d frames, %s ended with %d of %d", frames, side, m.done[side], m.total[side])
 		}
 		// What was to come when the second attempt began is what then came.
-		if rest := m.total[side] - m.first[side]; rest != payload(again.frames) {
-			t.Errorf("after %d frames, %s announced %d bytes, %d came", frames, side, rest, payload(again.frames))
+		if rest, came := m.total[side]-m.first[side], payload(planOf(g), again.frames); rest != came {
+			t.Errorf("after %d frames, %s announced %d bytes, %d came", frames, side, rest, came)
 		}
 	}
 	return whole
@@ -197,7 +210,7 @@ func TestResumeAfterTheEnd(t *testing.T) {
 			second := g.run(t.Context()).must(t)
 			same(t, "receiver", second.r, first.r)
 			same(t, "sender", second.s, first.s)
-			if n := payload(again.frames); n != 0 {
+			if n := payload(planOf(g), again.frames); n != 0 {
 				t.Errorf("%d bytes came again", n)
 			}
 			if len(again.frames) != 4 {
@@ -244,12 +257,44 @@ func TestARetryIsIdenticalAndAChangeIsAnother(t *testing.T) {
 					t.Errorf("another %s: %d questions in common", what, n)
 				}
 			}
-			tags := record(agreement)[kindTags]
-			if n := shared(base[kindTags], tags, TagSize); n > 0 {
+			listed := record(agreement)[kindTags]
+			p := planOf(g)
+			if n := sharedTags(t, p, base[kindTags], listed); n > 0 {
 				t.Errorf("another agreement: %d tags in common", n)
+			}
+			if n := sharedTags(t, p, base[kindTags], base[kindTags]); n != g.s.session.Sender {
+				t.Errorf("the control has %d tags in common", n)
 			}
 		})
 	}
+}
+
+// decoded returns the tags of all Tags frames of a run.
+func decoded(t *testing.T, p plan, bodies [][]byte) (list []tags.Tag) {
+	t.Helper()
+	r := tagReceiver{flow: p[listed]}
+	for i, body := range bodies {
+		block, err := r.take(i, body[indexSize:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, block...)
+	}
+	return list
+}
+
+func sharedTags(t *testing.T, p plan, a, b [][]byte) (n int) {
+	t.Helper()
+	seen := make(map[tags.Tag]bool)
+	for _, tag := range decoded(t, p, a) {
+		seen[tag] = true
+	}
+	for _, tag := range decoded(t, p, b) {
+		if seen[tag] {
+			n++
+		}
+	}
+	return n
 }
 
 // shared counts the items that two flows have in common.
@@ -278,7 +323,7 @@ func TestAJournalServesOneRunOnly(t *testing.T) {
 		for what, change := range map[string]func(*party){
 			"agreement": func(p *party) { p.session.Agreement[31]++ },
 			"list":      func(p *party) { p.set = p.set[1:] },
-			"order":     func(p *party) { p.set = slices.Clone(p.set); p.set[0], p.set[1] = p.set[1], p.set[0] },
+			"item":      func(p *party) { p.set = slices.Clone(p.set); p.set[0] = append(bytes.Clone(p.set[0]), '!') },
 			"class":     func(p *party) { p.session.Sender = wire.SizeClass(p.session.Sender + 1) },
 			"version":   func(p *party) { p.session.Version++ },
 			"kind":      func(p *party) { p.session.Kind = "document" },

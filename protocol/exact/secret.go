@@ -23,11 +23,10 @@ const (
 	rootLabel    = "entente/exact/root/1/" // followed by role and digest of the list
 	blindLabel   = "blind"                 // oprf receiver: one scalar a slot
 	maskLabel    = "mask"                  // count receiver: the one scalar
-	slotLabel    = "slots"                 // receiver: order of questions
+	slotLabel    = "slots"                 // receiver: order of questions, or which slots are taken
 	padLabel     = "padding"               // inputs that fill the class
-	tagPadLabel  = "tag padding"           // sender: tags in place of own ones that are the same
 	shuffleLabel = "answers"               // count sender: order of answers
-	returnLabel  = "returns"               // oprf receiver: filling and order of returns, with the tags' digest
+	returnLabel  = "returns"               // oprf receiver: filling and places of returns, with the tags' digest
 )
 
 // newSecret draws the secret of one node for one round and derives its public key.

@@ -7,6 +7,8 @@ import (
 	"io"
 	"iter"
 	"slices"
+
+	"entente/protocol/tags"
 )
 
 // oprfSender is the sender's part.
@@ -27,7 +29,7 @@ func (s oprfSuite) Send(ctx context.Context, rw io.ReadWriter, agreed Session, s
 		return refused(rw, err)
 	}
 	o := &oprfSender{side: d, asked: make(chan arrival, 1),
-		own: ownList{side: d, size: entrySize}, answers: once{side: d, id: answers}}
+		own: newOwnList(d, entrySize, 0), answers: once{side: d, id: answers}}
 	durable, err := o.restore(ctx)
 	if err != nil {
 		return refused(rw, err)
@@ -98,13 +100,13 @@ func (o *oprfSender) takeReturn(ctx context.Context, index int, content []byte) 
 
 // evaluate answers the questions, old ones first.
 func (o *oprfSender) evaluate(ctx context.Context) error {
-	return o.final(ctx, o.answers.send(ctx, o.link, o.pending, func(a arrival) ([]byte, error) {
+	return o.answers.send(ctx, o.link, o.pending, func(a arrival) ([]byte, error) {
 		evaluated, proof, err := o.key.Evaluate(a.content)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", o.plan[questions].describe(a.index), blame(err))
 		}
 		return append(evaluated, proof...), nil
-	}))
+	})
 }
 
 func (o *oprfSender) pending(ctx context.Context) iter.Seq2[arrival, error] {
@@ -148,40 +150,44 @@ func (o *oprfSender) tell(ctx context.Context) (Result, error) {
 	if !o.session.Mutual {
 		return Result{}, nil
 	}
-	return o.match(ctx)
-}
-
-// match finds the own items whose proofs came back. A proof can only come from a peer that
-// had the item evaluated, so a hit cannot be made up; one that comes twice can.
-func (o *oprfSender) match(ctx context.Context) (Result, error) {
-	proofs := column{o.own.records, entrySize, TagSize, ProofSize}
-	order := proofs.sorted()
-	hit := make([]bool, len(order))
-	f := o.plan[returns]
-	_, err := o.diary.read(ctx, f.name, exactly(f.bytes, func(_ int, data []byte) error {
-		for proof := range slices.Chunk(data, ProofSize) {
-			at, found := slices.BinarySearchFunc(order, proof, func(i uint32, proof []byte) int {
-				return bytes.Compare(proofs.at(i), proof)
-			})
-			if !found {
-				continue
-			}
-			if hit[order[at]] {
-				return malformed("a proof was returned twice")
-			}
-			hit[order[at]] = true
-		}
-		return nil
-	}))
+	hit, err := o.match(ctx)
 	if err != nil {
 		return Result{}, err
 	}
-	var result Result
-	for i, yes := range hit {
-		if yes && i < o.items.len() { // nobody can have had filling evaluated
-			result.Positions = append(result.Positions, i)
-			result.Proofs = append(result.Proofs, [ProofSize]byte(proofs.at(uint32(i))))
+	return o.own.hits(ctx, hit, o.own.taken)
+}
+
+// match finds the own places whose proofs came back. A proof can only come from a peer that
+// had the item evaluated, so a hit cannot be made up; one that comes twice can.
+func (o *oprfSender) match(ctx context.Context) (bitmap, error) {
+	hit := newBitmap(o.own.class)
+	f := o.plan[returns]
+	return hit, o.own.sweep(ctx, byProof, func(part []entry) error {
+		_, err := o.diary.read(ctx, f.name, exactly(f.bytes, func(_ int, data []byte) error {
+			for proof := range slices.Chunk(data, ProofSize) {
+				if err := mark(hit, part, tags.Proof(proof)); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+		return err
+	})
+}
+
+// mark notes the places of a proof, if it is one of those in a part.
+func mark(hit bitmap, part []entry, proof tags.Proof) error {
+	key := tags.Tag(proof[:TagSize])
+	at, found := slices.BinarySearchFunc(part, key, func(e entry, t tags.Tag) int { return tags.Compare(*byProof(&e), t) })
+	for ; found && at < len(part) && *byProof(&part[at]) == key; at++ {
+		if part[at].proof != proof {
+			continue // alike by chance, as far as they were sorted
 		}
+		place := int(part[at].place)
+		if hit.has(place) {
+			return malformed("a proof was returned twice")
+		}
+		hit.add(place)
 	}
-	return result, nil
+	return nil
 }

@@ -13,6 +13,7 @@ import (
 
 const (
 	nameOPRF  = "oprf"
+	nameRFC   = "oprf-rfc9497"
 	nameCount = "count"
 
 	// sessionLabel is the label of the digest that both sides compare first of all.
@@ -51,9 +52,9 @@ func (s *Session) check(suite string) error {
 		return fmt.Errorf("session: kind of %d bytes", len(s.Kind))
 	case s.Run < 0 || s.Run > maxRun:
 		return fmt.Errorf("session: run %d", s.Run)
-	case !wire.IsSizeClass(s.Receiver) || s.Receiver > MaxItems:
+	case !wire.IsSizeClass(s.Receiver) || s.Receiver > maxItems(suite):
 		return fmt.Errorf("session: %d is no size class of a receiver", s.Receiver)
-	case !wire.IsSizeClass(s.Sender) || s.Sender > MaxItems:
+	case !wire.IsSizeClass(s.Sender) || s.Sender > maxItems(suite):
 		return fmt.Errorf("session: %d is no size class of a sender", s.Sender)
 	case suite == nameCount && s.Mutual:
 		return errors.New("session: a count is never mutual")
@@ -63,9 +64,17 @@ func (s *Session) check(suite string) error {
 	return nil
 }
 
+// maxItems is the largest size class of a suite.
+func maxItems(suite string) int {
+	if suite == nameCount {
+		return MaxCountItems
+	}
+	return MaxItems
+}
+
 // CheckPublic checks the public key that a peer gives for a suite, before it is agreed on.
 // It returns nil or a *wire.ProtocolError: UnsupportedVersion for a suite that is none,
-// BadPoint for a key of "oprf" of another length, not canonical or the identity, Malformed
+// BadPoint for a key of an "oprf" suite of another length, not canonical or the identity, Malformed
 // for anything that NewSecret of "count" cannot have given: no point of its runs depends
 // on it, but it is part of what they are bound to.
 func CheckPublic(suite string, public []byte) error {
@@ -76,7 +85,7 @@ func CheckPublic(suite string, public []byte) error {
 func parsePublic(suite string, public []byte) (*oprf.PublicKey, error) {
 	code := wire.BadPoint
 	switch suite {
-	case nameOPRF:
+	case nameOPRF, nameRFC:
 	case nameCount:
 		code = wire.Malformed
 	default:

@@ -3,6 +3,7 @@ package exact
 import (
 	"context"
 	"fmt"
+	"hash"
 	"io"
 	"runtime"
 
@@ -15,6 +16,7 @@ import (
 type suite struct {
 	name   string
 	divide int             // of chunks; 1 but in tests
+	sweep  int             // entries in memory at once; 0, the default, but in tests
 	worked func(index int) // told of each chunk of a once that is worked out, in tests; else nil
 }
 
@@ -31,7 +33,9 @@ type side struct {
 	session Session
 	digest  [32]byte
 	plan    plan
-	items   *items
+	set     Set    // the own list
+	list    *items // count: the same in memory
+	size    int    // items in it
 	inputs  inputs
 	root    root
 	noise   dp.Noise
@@ -69,7 +73,7 @@ func openSide(ctx context.Context, suite suite, r role, s Session, set Set, j Jo
 	if err != nil {
 		return nil, err
 	}
-	if d.items, err = loadItems(ctx, set, s.own(r)-d.noise.Max(), hash); err != nil {
+	if err = d.open(ctx, set, s.own(r)-d.noise.Max(), hash); err != nil {
 		return nil, err
 	}
 	list := hash.Sum(nil)
@@ -82,35 +86,15 @@ func openSide(ctx context.Context, suite suite, r role, s Session, set Set, j Jo
 	return d, err
 }
 
-// slots returns which value each slot of the receiver's questions stands for: its items
-// first, then the dummies, then padding, in a secret order.
-func (d *side) slots() ([]uint32, error) {
-	return d.root.order(slotLabel, d.session.Receiver)
-}
-
-// slotInputs returns the inputs of one chunk of questions.
-func (d *side) slotInputs(slots []uint32, padding []byte, index int) [][]byte {
-	f := d.plan[questions]
-	chunk := make([][]byte, f.count(index))
-	for i := range chunk {
-		slot := index*f.chunk + i
-		chunk[i] = d.input(int(slots[slot]), d.noise.Max(), padding, uint32(slot))
+// open reads the own list for the first time: into memory for a count, else past it.
+func (d *side) open(ctx context.Context, set Set, limit int, h hash.Hash) (err error) {
+	if d.set = set; d.suite.name != nameCount {
+		d.size, err = measure(ctx, set, limit, h)
+		return err
 	}
-	return chunk
-}
-
-// input returns the input that a value of the own list stands for: items, then dummies,
-// then filling up to the class. Filling is derived for each, so that the time tells nothing
-// of how much of it there is.
-func (d *side) input(value, dummies int, padding []byte, place uint32) []byte {
-	filling := d.inputs.ofPadding(padding, place)
-	switch {
-	case value < d.items.len():
-		return d.inputs.ofElement(d.items.at(value))
-	case value < d.items.len()+dummies:
-		return d.inputs.ofDummy(value - d.items.len())
-	}
-	return filling
+	d.list, err = loadItems(ctx, set, limit, h)
+	d.set, d.size = d.list, d.list.Len()
+	return err
 }
 
 // refused ends an attempt in which nothing was sent.

@@ -1,156 +1,187 @@
 package exact
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
-	"io"
-	"slices"
+	"iter"
 
 	"entente/crypto/transcript"
+	"entente/protocol/tags"
 )
 
-// Labels of the two hashes of one output. They differ, so a tag says nothing of a proof.
-const (
-	tagLabel      = "entente/exact/tag/1"
-	proofLabel    = "entente/exact/proof/1"
-	countTagLabel = "entente/exact/count/tag/1"
+// listLabel is the label of the digest of the peer's list.
+const listLabel = "entente/exact/tags/1"
 
-	// listLabel is the label of the digest of the peer's list.
-	listLabel = "entente/exact/tags/1"
-)
-
-// entrySize is the length of tag and proof together.
-const entrySize = TagSize + ProofSize
-
-// appendEntry appends tag and proof of an output of the function.
-func appendEntry(b, output []byte) []byte {
-	tag := transcript.Digest(tagLabel, output)
-	proof := transcript.Digest(proofLabel, output)
-	return append(append(b, tag[:TagSize]...), proof[:ProofSize]...)
+// tagSender makes the blocks of the own list out of ascending tags.
+type tagSender struct {
+	flow   flow
+	code   tags.Code
+	first  int // block that the peer lacks
+	before *tags.Tag
+	block  []tags.Tag
+	index  int
+	send   func(index int, content []byte) error
 }
 
-// appendPointTags appends the tag of each of a batch of points of a count.
-func appendPointTags(b, points []byte) []byte {
-	for point := range slices.Chunk(points, elementSize) {
-		tag := transcript.Digest(countTagLabel, point)
-		b = append(b, tag[:TagSize]...)
+// sendTags sends the own list, of which the journal holds the entries, from where the peer
+// has it.
+func (l ledger) sendTags(ctx context.Context, to *link) error {
+	f := l.side.plan[listed]
+	first, _ := to.at(listed)
+	if first == f.chunks() {
+		return nil
 	}
-	return b
+	s := tagSender{flow: f, code: *f.code, first: first, block: make([]tags.Tag, 0, f.chunk),
+		send: func(index int, content []byte) error { return to.send(ctx, listed, index, content) }}
+	return l.sweep(ctx, byTag, func(part []entry) error {
+		for i := range part {
+			if err := s.put(part[i].tag); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
-// column reads one field out of equal records that lie one after the other.
-type column struct {
-	records            []byte
-	stride, from, size int
-}
-
-func (c column) at(i uint32) []byte {
-	start := int(i)*c.stride + c.from
-	return c.records[start : start+c.size]
-}
-
-func (c column) len() int { return len(c.records) / c.stride }
-
-// sorted returns the numbers of the records ordered by the field.
-func (c column) sorted() []uint32 {
-	order := make([]uint32, c.len())
-	for i := range order {
-		order[i] = uint32(i)
+// put adds the next tag. Of two that are the same, which chance hardly makes, the second
+// becomes the next larger number: a list ascends strictly.
+func (s *tagSender) put(tag tags.Tag) error {
+	last := s.before
+	if n := len(s.block); n > 0 {
+		last = &s.block[n-1]
 	}
-	slices.SortFunc(order, func(a, b uint32) int { return bytes.Compare(c.at(a), c.at(b)) })
-	return order
-}
-
-// repeats tells whether two records have the same field; order sorts by it.
-func (c column) repeats(order []uint32) bool {
-	for i := 1; i < len(order); i++ {
-		if bytes.Equal(c.at(order[i-1]), c.at(order[i])) {
-			return true
+	if last != nil && tags.Compare(*last, tag) >= 0 {
+		tag = successor(*last)
+		if tag == (tags.Tag{}) {
+			return errors.New("send tags: the largest tag twice")
 		}
 	}
-	return false
+	if s.block = append(s.block, tag); len(s.block) < s.flow.count(s.index) {
+		return nil
+	}
+	if s.index >= s.first {
+		content, err := s.code.AppendBlock(nil, s.before, s.block)
+		if err != nil {
+			return fmt.Errorf("send tags: %w", err)
+		}
+		if err := s.send(s.index, content); err != nil {
+			return err
+		}
+	}
+	end := tag
+	s.before = &end
+	s.block = s.block[:0]
+	s.index++
+	return nil
 }
 
-// tagList returns the sender's list: the distinct own tags, strictly ascending. If two were
-// the same, random ones make up for them.
-func tagList(class int, own column, padding io.Reader) ([]byte, error) {
-	list := make([][TagSize]byte, 0, class)
-	for i := range uint32(own.len()) {
-		list = append(list, [TagSize]byte(own.at(i)))
-	}
-	for {
-		slices.SortFunc(list, func(a, b [TagSize]byte) int { return bytes.Compare(a[:], b[:]) })
-		list = slices.Compact(list)
-		if len(list) >= class {
+// successor is the next larger number; zero after the largest.
+func successor(t tags.Tag) tags.Tag {
+	for i := len(t) - 1; i >= 0; i-- {
+		if t[i]++; t[i] != 0 {
 			break
 		}
-		for len(list) < class {
-			var tag [TagSize]byte
-			if _, err := io.ReadFull(padding, tag[:]); err != nil {
-				return nil, fmt.Errorf("fill tags: %w", err)
-			}
-			list = append(list, tag)
-		}
 	}
-	b := make([]byte, 0, class*TagSize)
-	for _, tag := range list {
-		b = append(b, tag[:]...)
-	}
-	return b, nil
+	return t
 }
 
-// ascending checks that a chunk of tags goes up strictly from the tag before it, and
-// returns its last tag. The order is what makes the list say nothing but its content, and
-// what lets it be compared without being held in memory.
-func ascending(before, chunk []byte) ([]byte, error) {
-	for tag := range slices.Chunk(chunk, TagSize) {
-		if before != nil && bytes.Compare(before, tag) >= 0 {
-			return nil, malformed("tags do not ascend")
-		}
-		before = tag
-	}
-	return bytes.Clone(before), nil
+// tagReceiver accepts the peer's list, block by block. The order is what makes the list say
+// nothing but its content, and what lets it be compared without being held in memory.
+type tagReceiver struct {
+	flow  flow
+	last  *tags.Tag
+	block []tags.Tag
 }
 
-// join visits the numbers of the own records whose tag is on the peer's list, which the
-// journal holds, and returns the list's digest. order sorts own by tag.
-func (d *side) join(ctx context.Context, own column, order []uint32, hit func(i uint32)) ([32]byte, error) {
-	f := d.plan[tags]
-	list := transcript.New(listLabel)
-	next := 0
-	n, err := d.diary.read(ctx, f.name, exactly(f.bytes, func(_ int, data []byte) error {
-		list.Append("", data)
-		for tag := range slices.Chunk(data, TagSize) {
-			for next < len(order) && bytes.Compare(own.at(order[next]), tag) < 0 {
-				next++
-			}
-			for next < len(order) && bytes.Equal(own.at(order[next]), tag) {
-				hit(order[next])
-				next++
-			}
-		}
-		return nil
-	}))
-	if err == nil && n != f.chunks() {
-		err = fmt.Errorf("read journal: %d of %d %s", n, f.chunks(), f.name)
+// take decodes the next block; what it returns is overwritten by the next call.
+func (t *tagReceiver) take(index int, content []byte) ([]tags.Tag, error) {
+	block, err := t.flow.code.DecodeBlock(t.block[:0], t.last, t.flow.count(index), content)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", t.flow.describe(index), err)
 	}
-	return list.Sum(), err
+	t.block = block
+	last := block[len(block)-1]
+	t.last = &last
+	return block, nil
 }
 
-// tagReceiver accepts the peer's list, chunk by chunk.
-type tagReceiver struct{ last []byte }
+// accept makes the function that takes blocks from the stream and keeps them as they are.
+func (t *tagReceiver) accept(d *side, l *link) acceptFunc {
+	return func(ctx context.Context, index int, content []byte) error {
+		if _, err := t.take(index, content); err != nil {
+			return err
+		}
+		return d.keep(ctx, l, listed, index, content)
+	}
+}
 
-// restore reads what the journal holds of the list and returns the number of chunks.
+// stored reads the blocks that the journal holds. Their faults are the journal's.
+func (t *tagReceiver) stored(ctx context.Context, d *side, visit func(content []byte, block []tags.Tag) error) (int, error) {
+	return d.diary.read(ctx, t.flow.name, func(i int, data []byte) error {
+		if i >= t.flow.chunks() {
+			return fmt.Errorf("more than %d blocks", t.flow.chunks())
+		}
+		block, err := t.take(i, data)
+		if err != nil {
+			return errors.New(err.Error()) // not a peer's
+		}
+		return visit(data, block)
+	})
+}
+
+// restore reads what the journal holds of the list and returns the number of blocks.
 func (t *tagReceiver) restore(ctx context.Context, d *side) (int, error) {
-	f := d.plan[tags]
-	return d.diary.read(ctx, f.name, exactly(f.bytes, func(_ int, data []byte) error {
-		t.last = bytes.Clone(data[len(data)-TagSize:])
-		return nil
-	}))
+	t.flow = d.plan[listed]
+	return t.stored(ctx, d, func([]byte, []tags.Tag) error { return nil })
 }
 
-func (t *tagReceiver) take(content []byte) (err error) {
-	t.last, err = ascending(t.last, content)
-	return err
+// join visits the own entries whose tag is on the peer's list, ascending by tag, and returns
+// the list's digest. Both sides of it are read as they go.
+func (l ledger) join(ctx context.Context, hit func(e entry)) ([32]byte, error) {
+	digest := transcript.New(listLabel)
+	t := tagReceiver{flow: l.side.plan[listed]}
+	next, stop := iter.Pull2(t.all(ctx, l.side, digest))
+	defer stop()
+	block, err, more := next()
+	sweep := l.sweep(ctx, byTag, func(part []entry) error {
+		for i := range part {
+			for more && err == nil && tags.Compare(block[0], part[i].tag) < 0 {
+				if block = block[1:]; len(block) == 0 {
+					block, err, more = next()
+				}
+			}
+			if more && err == nil && block[0] == part[i].tag {
+				hit(part[i])
+			}
+		}
+		return err
+	})
+	for sweep == nil && more && err == nil {
+		_, err, more = next() // to the end, for the digest
+	}
+	return digest.Sum(), errors.Join(sweep, err)
+}
+
+// all are the blocks of the whole list, which the journal holds.
+func (t *tagReceiver) all(ctx context.Context, d *side, digest *transcript.Transcript) iter.Seq2[[]tags.Tag, error] {
+	return func(yield func([]tags.Tag, error) bool) {
+		enough := errors.New("nobody wants more")
+		n, err := t.stored(ctx, d, func(content []byte, block []tags.Tag) error {
+			digest.Append("", content)
+			if !yield(block, nil) {
+				return enough
+			}
+			return nil
+		})
+		if errors.Is(err, enough) {
+			return
+		}
+		if err == nil && n != t.flow.chunks() {
+			err = fmt.Errorf("read journal: %d of %d %s", n, t.flow.chunks(), t.flow.name)
+		}
+		if err != nil {
+			yield(nil, err)
+		}
+	}
 }

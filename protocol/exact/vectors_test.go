@@ -65,7 +65,7 @@ func (r reading) root() root {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	if _, err := loadItems(r.t.Context(), r.set("list"), MaxItems, h); err != nil {
+	if _, err := scan(r.t.Context(), r.set("list"), MaxItems, h, func(int, []byte) error { return nil }); err != nil {
 		r.t.Fatal(err)
 	}
 	side := receiver
@@ -135,7 +135,7 @@ func compute(r reading) []byte {
 		case "dummy":
 			return in.ofDummy(r.number("number"))
 		case "padding":
-			return in.ofPadding(r.bytes("seed"), uint32(r.number("slot")))
+			return in.ofPadding(paddingOf(r.bytes("seed")), uint32(r.number("slot")))
 		}
 		return in.ofElement(r.bytes("element"))
 	case "entry":
@@ -170,6 +170,19 @@ func marshal(t testing.TB, v any) []byte {
 
 // derive computes what one node derives for itself.
 func derive(r reading, what string) []byte {
+	if what == "places" {
+		taken, err := choose(seedStream(r.bytes("seed")), r.number("items"), r.number("n"))
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		var b []byte
+		for i := range r.number("n") {
+			if taken.has(i) {
+				b = binary.BigEndian.AppendUint32(b, uint32(i))
+			}
+		}
+		return b
+	}
 	if what == "order" {
 		order, err := permutation(seedStream(r.bytes("seed")), r.number("n"))
 		if err != nil {
@@ -208,7 +221,11 @@ func flowDigest(r reading) []byte {
 			continue
 		}
 		for i, body := range tp.of(f.kind) {
-			h.Write(body[indexSize : indexSize+f.count(i)*f.size])
+			end := indexSize + f.count(i)*f.size
+			if f.code != nil {
+				end = len(body)
+			}
+			h.Write(body[indexSize:end])
 		}
 	}
 	return h.Sum(nil)
@@ -242,8 +259,8 @@ func refuse(t *testing.T, v vectors.Vector, bad []byte) {
 		err = refuseAnswers(r, p, bad)
 	case "tags":
 		var content []byte
-		if content, err = decodeChunk(p[tags], 0, bad); err == nil {
-			err = new(tagReceiver).take(content)
+		if content, err = decodeChunk(p[listed], 0, bad); err == nil {
+			_, err = (&tagReceiver{flow: p[listed]}).take(0, content)
 		}
 	default:
 		t.Fatalf("no vector is called %s", v.Name)
@@ -260,13 +277,14 @@ func refuseAnswers(r reading, p plan, bad []byte) error {
 	if err != nil {
 		return err
 	}
-	public, err := oprf.ParsePublicKey(oprf.Batched, r.bytes("public"))
+	suite := r.v.Input["suite"]
+	public, err := oprf.ParsePublicKey(formOf(suite), r.bytes("public"))
 	if err != nil {
 		return err
 	}
-	o := &oprfReceiver{side: &side{plan: p, peer: public, items: new(items), inputs: newInputs(nameOPRF, &Session{Kind: "phone"})},
-		slots: make([]uint32, 64), blinds: make([]byte, 32), padding: make([]byte, 32)}
-	batch, err := o.blind(0)
+	o := &oprfReceiver{side: &side{plan: p, peer: public, inputs: newInputs(suite, &Session{Kind: "phone"})},
+		blinds: make([]byte, 32), padding: make([]byte, 32)}
+	batch, err := o.blind(stretch{elements: make([][]byte, 64)})
 	if err != nil {
 		return err
 	}

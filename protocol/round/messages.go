@@ -29,7 +29,8 @@ const (
 	digestSize     = 32      // bytes of every digest and commitment
 	maxText        = 64      // bytes of a purpose, legal basis or suite name
 	maxSuites      = 8       // suites in one offer
-	maxClass       = 1 << 22 // items; the suites take no more, so a longer list must be split
+	maxClass       = 1 << 24 // items; the suites take no more, so a longer list must be split
+	maxCountClass  = 1 << 22 // items of a list that is counted, noise included
 	maxSpan        = 30 * 24 * 60 * 60 * 1000
 	maxSkew        = 5 * 60 * 1000 // milliseconds that two clocks may differ
 	maxSigned      = 16 << 10      // bytes of a signed offer, answer or receipt on the wire

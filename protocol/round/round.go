@@ -310,6 +310,15 @@ func LargestClass(t terms.Terms, class uint32) int {
 	return int(class)
 }
 
+// Fits tells whether a list of a class is within what every run of these terms takes.
+func Fits(t terms.Terms, class uint32) bool {
+	if class > maxClass {
+		return false
+	}
+	counted := t.Proposer == terms.Count || t.Responder == terms.Count
+	return !counted || LargestClass(t, class) <= maxCountClass
+}
+
 // exactSuite is the suite that the responder chose for mode ids.
 func (m *Machine) exactSuite() string {
 	i := slices.IndexFunc(m.answer.Suites, func(k SuiteKey) bool { return k.Name != CountSuite })

@@ -173,7 +173,7 @@ func TestOffersThatAreRefused(t *testing.T) {
 		"mode unknown":        {func(o *Offer) { o.Asked.Proposer = 3 }, wire.Malformed},
 		"grants more":         {func(o *Offer) { o.Asked.Proposer = terms.Count }, wire.AboveGrant},
 		"no size class":       {func(o *Offer) { o.Class = 65 }, wire.TooLarge},
-		"class too large":     {func(o *Offer) { o.Class = 1 << 23 }, wire.TooLarge},
+		"class too large":     {func(o *Offer) { o.Class = 5 << 22 }, wire.TooLarge},
 		"no suite":            {func(o *Offer) { o.Suites = nil }, wire.Malformed},
 		"suite twice":         {func(o *Offer) { o.Suites = append(o.Suites, o.Suites[0]) }, wire.Malformed},
 		"public value long":   {func(o *Offer) { o.Suites[0].Public = make([]byte, 65) }, wire.Malformed},
@@ -199,6 +199,29 @@ func TestOffersThatAreRefused(t *testing.T) {
 	}
 }
 
+// Lists that are counted have a smaller bound, and their noise is part of them.
+func TestFits(t *testing.T) {
+	noisy := terms.Widest(terms.IDs, terms.Count)
+	noisy.EpsilonMilli = terms.MinEpsilonMilli
+	for _, c := range []struct {
+		terms terms.Terms
+		class uint32
+		want  bool
+	}{
+		{terms.Widest(terms.IDs, terms.IDs), 64, true},
+		{terms.Widest(terms.IDs, terms.None), 1 << 24, true},
+		{terms.Widest(terms.IDs, terms.None), 5 << 22, false},
+		{terms.Widest(terms.None, terms.Count), 1 << 22, true},
+		{terms.Widest(terms.Count, terms.IDs), 5 << 20, false},
+		{noisy, 1 << 22, false},
+		{noisy, 7 << 19, true},
+	} {
+		if got := Fits(c.terms, c.class); got != c.want {
+			t.Errorf("class %d under %v: %v", c.class, c.terms, got)
+		}
+	}
+}
+
 func TestAnswersThatAreRefused(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*Answer)
@@ -216,6 +239,7 @@ func TestAnswersThatAreRefused(t *testing.T) {
 		"expired":           {func(a *Answer) { a.Expires = a.Created + 1 }, wire.Expired},
 		"outlasts offer":    {func(a *Answer) { a.Expires = testNow + 86_400_001 }, wire.AboveGrant},
 		"no size class":     {func(a *Answer) { a.Class = 81 }, wire.TooLarge},
+		"count too large":   {func(a *Answer) { a.Class = 5 << 20 }, wire.TooLarge},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPair(t)

@@ -77,8 +77,8 @@ func (a Answer) validate(o Offer, offer [32]byte) error {
 		return fault(wire.UnsupportedVersion, "the canonical forms of the two sides are more than one version apart")
 	case a.Class < a.Terms.MinItems, o.Class < a.Terms.MinItems:
 		return fault(wire.AboveGrant, "a list is smaller than the agreed minimum")
-	case LargestClass(a.Terms, a.Class) > maxClass, LargestClass(a.Terms, o.Class) > maxClass:
-		return fault(wire.TooLarge, "with the noise of a count a list is larger than a run takes")
+	case !Fits(a.Terms, a.Class), !Fits(a.Terms, o.Class):
+		return fault(wire.TooLarge, "a list is larger than a run takes, with the noise of a count if there is one")
 	}
 	if err := sided(a.Rules, a.Class, a.Commitment, a.Suites); err != nil {
 		return err

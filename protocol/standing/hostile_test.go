@@ -563,17 +563,12 @@ func TestPeriodBoundary(t *testing.T) {
 		}
 		f.check()
 		// The end comes while questions are asked.
-		f.asker.Now = f.holder.Now
 		second := f.cache.state.Period
+		f.asker.Now = func() time.Time { return time.UnixMilli(second.Starts) }
 		f.queue.list["y"], f.queue.list["z"] = true, true
-		f.wrap = (&tape{change: func(fr taped) []taped {
-			if fr.kind == kindQuestions {
-				f.now.Store(second.Ends)
-			}
-			return []taped{fr}
-		}}).wrap
+		f.meter.taking = func() { f.now.Store(second.Ends) }
 		wantOver(t, f.sync().holdErr)
-		f.wrap = nil
+		f.meter.taking, f.asker.Now = nil, f.holder.Now
 		if r := f.sync().must(t); r.ask.Index <= second.Index {
 			t.Errorf("after the end: %+v", r.ask)
 		}

@@ -312,8 +312,9 @@ type memoryMeter struct {
 	now     *atomic.Int64
 	record  []byte
 	answers map[uint32][]byte
-	most    int // answers stored at a time
-	taken   int // chunks charged, repetitions not counted
+	taking  func() // told of each charge; may be nil
+	most    int    // answers stored at a time
+	taken   int    // chunks charged, repetitions not counted
 	places  int
 }
 
@@ -354,6 +355,9 @@ func (m *memoryMeter) Take(_ context.Context, c Chunk) (answer []byte, err error
 		if err == nil && !again {
 			m.taken++
 			m.places += c.Class
+			if m.taking != nil {
+				m.taking()
+			}
 		}
 		return err
 	})

@@ -8,7 +8,9 @@ import (
 	"testing"
 )
 
-func itself(t Tag) Tag { return t }
+func itself(t *Tag) *Tag { return t }
+
+func value(t Tag) Tag { return t }
 
 // uniform is a list of n distinct tags that look random, sorted.
 func uniform(seed uint64, n int) []Tag {

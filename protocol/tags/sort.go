@@ -14,13 +14,13 @@ const (
 // Sort sorts entries by tag, ascending: uniform tags in time that grows with their number
 // only, any others as well as slices.SortFunc. Which of two entries with one tag comes first
 // is not defined. It takes as much memory again as the entries.
-func Sort[E any](list []E, tag func(E) Tag) {
+func Sort[E any](list []E, tag func(*E) *Tag) {
 	s := sorter[E]{tag: tag}
 	s.sort(list, make([]E, len(list)), 0, false)
 }
 
 type sorter[E any] struct {
-	tag func(E) Tag
+	tag func(*E) *Tag // pointers: a tag that was just copied takes long to read
 }
 
 // sort sorts entries whose tags have the first bits in common. They are in list, or in
@@ -51,9 +51,9 @@ func (s *sorter[E]) sort(list, other []E, from int, inOther bool) {
 
 // distribute copies entries to their buckets, and notes where each bucket ends.
 func (s *sorter[E]) distribute(target, source []E, from, width int, ends []int) {
-	digit := func(t Tag) uint64 { return binary.BigEndian.Uint64(t[:]) << from >> (64 - width) }
+	digit := func(t *Tag) uint64 { return binary.BigEndian.Uint64(t[:]) << from >> (64 - width) }
 	for i := range source {
-		ends[digit(s.tag(source[i]))]++
+		ends[digit(s.tag(&source[i]))]++
 	}
 	sum := 0
 	for b, n := range ends { // first where each begins
@@ -61,7 +61,7 @@ func (s *sorter[E]) distribute(target, source []E, from, width int, ends []int) 
 		sum += n
 	}
 	for i := range source {
-		b := digit(s.tag(source[i]))
+		b := digit(s.tag(&source[i]))
 		target[ends[b]] = source[i]
 		ends[b]++
 	}
@@ -69,16 +69,18 @@ func (s *sorter[E]) distribute(target, source []E, from, width int, ends []int) 
 
 func (s *sorter[E]) finish(list []E) {
 	if len(list) >= perBucket*perBucket {
-		slices.SortFunc(list, func(a, b E) int { return Compare(s.tag(a), s.tag(b)) })
+		slices.SortFunc(list, func(a, b E) int { return Compare(*s.tag(&a), *s.tag(&b)) })
 		return
 	}
 	for i := 1; i < len(list); i++ {
-		e := list[i]
-		t := s.tag(e)
-		j := i
-		for ; j > 0 && Compare(t, s.tag(list[j-1])) < 0; j-- {
-			list[j] = list[j-1]
+		for j := i; j > 0 && less(s.tag(&list[j]), s.tag(&list[j-1])); j-- {
+			list[j], list[j-1] = list[j-1], list[j]
 		}
-		list[j] = e
 	}
+}
+
+func less(a, b *Tag) bool {
+	aTop, aBottom := a.halves()
+	bTop, bBottom := b.halves()
+	return aTop < bTop || aTop == bTop && aBottom < bBottom
 }

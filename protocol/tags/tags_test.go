@@ -57,7 +57,7 @@ func TestSort(t *testing.T) {
 		if !slices.Equal(list, want) {
 			t.Errorf("%s: not sorted", name)
 		}
-		Sort(entries, func(e entry) Tag { return e.tag })
+		Sort(entries, func(e *entry) *Tag { return &e.tag })
 		for i, e := range entries {
 			if e.tag != want[i] || original[e.place] != e.tag {
 				t.Fatalf("%s: entry %d came apart", name, i)
@@ -139,12 +139,12 @@ func TestJoin(t *testing.T) {
 		"own read error":  {stream(a[:2], broken), stream(a, nil), a[:2], false},
 		"list read error": {stream(a, nil), stream(a[:2], broken), a[:2], false},
 	} {
-		got, err := collect(Join(c.own, itself, c.list))
+		got, err := collect(Join(c.own, value, c.list))
 		if !slices.Equal(got, c.want) || (err == nil) != c.ok {
 			t.Errorf("%s: %d tags, want %d; %v", name, len(got), len(c.want), err)
 		}
 	}
-	for tag := range Join(stream(a, nil), itself, stream(a, nil)) {
+	for tag := range Join(stream(a, nil), value, stream(a, nil)) {
 		if tag != a[0] {
 			t.Error("the first is not the first")
 		}
@@ -167,7 +167,7 @@ func TestJoin(t *testing.T) {
 				want = append(want, tag)
 			}
 		}
-		if got, err := collect(Join(stream(own, nil), itself, stream(list, nil))); err != nil || !slices.Equal(got, want) {
+		if got, err := collect(Join(stream(own, nil), value, stream(list, nil))); err != nil || !slices.Equal(got, want) {
 			t.Fatalf("%d of %d and %d: %v", len(got), len(own), len(list), err)
 		}
 	}

@@ -68,7 +68,7 @@ func benches() []bench {
 			defaults: Params{"n": 262_144}, limits: Params{"n": 1 << 26}, run: runGroup,
 		},
 		{
-			name: "oprf", about: "one mutual run of suite oprf, both parties in this process over a pipe",
+			name: "oprf", about: "one run of suite oprf in one direction, both parties in this process over a pipe",
 			defaults: Params{"n": 10_000}, limits: Params{"n": exact.MaxItems}, run: runExact,
 		},
 		{

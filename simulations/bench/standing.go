@@ -140,7 +140,7 @@ func (b *standingBench) compute(ctx context.Context) error {
 	if err := onAllCores(ctx, class, groupBatch, part); err != nil {
 		return err
 	}
-	tags.Sort(list, func(t tags.Tag) tags.Tag { return t })
+	tags.Sort(list, func(t *tags.Tag) *tags.Tag { return t })
 	mark, err := standing.Published(b.holder.Agreement, b.holder.Feed, 1, uint32(class), eachTag(list))
 	if err != nil {
 		return err
