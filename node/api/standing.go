@@ -57,7 +57,6 @@ type standingInput struct{ Body standing.Request }
 // check finds what makes no sense before a list or a rule is looked at.
 func (i *standingInput) check() error {
 	r := i.Body
-	const day = 24 * time.Hour
 	within := func(d time.Duration, least, most int64) bool {
 		return d == 0 || d >= time.Duration(least)*time.Second && d <= time.Duration(most)*time.Second && d%time.Second == 0
 	}

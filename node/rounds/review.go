@@ -220,6 +220,9 @@ func (s *Service) view(f *file) View {
 		Kind: o.Kind, Lists: f.Lists, Purpose: o.Purpose, Items: f.Items, Created: f.Created, Updated: f.Updated,
 		Expires: f.Expires, Sent: f.Sent, Received: f.Received, Grounds: f.Grounds, Note: f.Note,
 	}
+	if f.machine.State() == round.Closed && !f.concluded() {
+		v.State = round.Countersigned.String() // the hits are being looked up
+	}
 	t := o.Asked
 	if a.Created > 0 {
 		t = a.Terms

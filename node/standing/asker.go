@@ -29,12 +29,21 @@ type askerState struct {
 	Wanted       []byte // segment: lookups to ask about
 	WantedAt     int64  // those before are asked
 	Todo         []byte // more lookups to ask about
-	Seen         int64  // of the log of changes
-	Gone         []byte // lookups that no longer take part: their entries go
-	Asked        [][]byte
-	Kept         uint32 // entries of chunks below are in the segments Asked
-	MatchedChunk uint32 // chunks below were compared with the set
-	MatchedRun   uint32 // runs up to this one were compared with what was asked
+	Asked        [][]byte // segments: tag, proof, lookup of what was asked
+	Had          [][]byte // segments: lookup and tag of the same
+	Kept         uint32   // entries of chunks below are in these segments
+	MatchedChunk uint32   // chunks below were compared with the set
+	MatchedRun   uint32   // runs up to this one were compared with what was asked
+
+	// How far the log of changes was followed: for questions, for hits of values that take
+	// part again, and for entries of values that take part no longer.
+	Seen, Rematched, Swept int64
+	SweptAt                int64 // Unix milliseconds
+}
+
+// files names all segment files of the state.
+func (s *askerState) files() []string {
+	return slices.Concat(nameOf(s.Base, s.Wanted), nameOf(s.Asked...), nameOf(s.Had...))
 }
 
 // blockRecord is a block of a publication under way.
@@ -117,9 +126,9 @@ func damaged(err error) bool {
 func (a *asker) recover(ctx context.Context, cause error) error {
 	a.close()
 	a.s.o.Log.Warn("what was kept of a standing round is damaged; it is taken again", "subscription", a.f.ID, "error", cause)
-	gone := append(nameOf(a.state.Base, a.state.Wanted), nameOf(a.state.Asked...)...)
+	gone := a.state.files()
 	a.state.Blocks, a.state.Last, a.state.Mark, a.state.Base = 0, standing.Tag{}, standing.Mark{}, nil
-	a.state.Prepared, a.state.Wanted, a.state.Asked, a.state.Kept = false, nil, nil, a.state.Oldest
+	a.state.Prepared, a.state.Wanted, a.state.Asked, a.state.Had, a.state.Kept = false, nil, nil, nil, a.state.Oldest
 	a.state.MatchedChunk = a.state.Oldest
 	err := a.save(ctx, func(tx *store.Tx) error { return a.drop(tx, recordBlock, recordTheirs, recordAsked) })
 	return errors.Join(err, a.s.remove(gone))
@@ -136,7 +145,7 @@ func (a *asker) Begin(ctx context.Context, p standing.Period, s round.Signed) er
 		fresh.Signed, fresh.Blocks, fresh.Last, fresh.Mark, fresh.Base = s, 0, standing.Tag{}, standing.Mark{}, nil
 	} else {
 		names = append(names, recordQuestion, recordAsked)
-		gone = append(append(gone, nameOf(old.Wanted)...), nameOf(old.Asked...)...)
+		gone = old.files()
 	}
 	a.state, a.set = fresh, nil
 	err := a.save(ctx, func(tx *store.Tx) error { return a.drop(tx, names...) })
@@ -311,3 +320,5 @@ func evaluatedOf(b []byte) evaluated {
 }
 
 func compareTags(a, b standing.Tag) int { return bytes.Compare(a[:], b[:]) }
+
+func compareLookups(a, b store.Lookup) int { return bytes.Compare(a[:], b[:]) }

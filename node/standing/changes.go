@@ -3,6 +3,7 @@ package standing
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"entente/node/store"
@@ -18,6 +19,13 @@ type changes struct {
 	upTo    int64 // number of the last entry that was read
 	lookups []store.Lookup
 	all     bool // the log no longer reaches back: everything may have changed
+}
+
+// sorted puts the values in the order of segments keyed by lookup, so that each chunk of one
+// is opened once.
+func (c changes) sorted() []store.Lookup {
+	slices.SortFunc(c.lookups, compareLookups)
+	return c.lookups
 }
 
 // changes reads the log above a number.
@@ -46,6 +54,15 @@ func (s *Service) changes(ctx context.Context, after int64) (changes, error) {
 		return changes{all: true}, nil
 	}
 	return c, err
+}
+
+// lastTouch is the end of the log of changes.
+func (s *Service) lastTouch(ctx context.Context) (last int64, err error) {
+	err = s.o.Store.View(ctx, func(tx *store.Tx) error {
+		last, err = tx.LastTouch()
+		return err
+	})
+	return last, err
 }
 
 // spec says whose values take part in a subscription now. A list that was deleted adds
@@ -150,5 +167,5 @@ func (s *Service) seen(ctx context.Context, f *file, number uint8) (int64, bool,
 	}
 	var asker askerState
 	asks, err := x.load(ctx, recordAsker, 0, &asker)
-	return asker.Seen, asks && asker.Prepared, err
+	return min(asker.Seen, asker.Rematched, asker.Swept), asks && asker.Prepared, err
 }

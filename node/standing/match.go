@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 
 	"entente/node/store"
@@ -50,7 +51,13 @@ func (a *asker) match(ctx context.Context) (int, error) {
 	if err := a.matchRuns(ctx, found); err != nil {
 		return 0, err
 	}
-	return a.tell(ctx, found)
+	upTo := int64(0)
+	if a.state.Prepared {
+		if upTo, err = a.rematch(ctx, set, found); err != nil {
+			return 0, err
+		}
+	}
+	return a.tell(ctx, found, upTo)
 }
 
 // entries returns the entries of loose chunks, sorted by tag.
@@ -124,61 +131,80 @@ func (a *asker) among(info []byte, additions []standing.Tag, found map[store.Loo
 }
 
 // tell stores the hits that are new to this subscription, with how far was compared. A hit
-// of a value whose records are gone is none.
-func (a *asker) tell(ctx context.Context, found map[store.Lookup]evaluated) (int, error) {
-	hits := 0
+// of a value that no longer takes part is none: the partner was asked under another premise.
+func (a *asker) tell(ctx context.Context, found map[store.Lookup]evaluated, rematched int64) (int, error) {
+	eligible, err := a.s.eligible(ctx, a.f, slices.Collect(maps.Keys(found)))
+	if err != nil {
+		return 0, err
+	}
+	before, hits := a.state, 0
 	a.state.MatchedChunk, a.state.MatchedRun = a.state.Oldest, a.state.Mark.Run
-	err := a.save(ctx, func(tx *store.Tx) error {
-		known := map[int64]bool{}
-		if len(found) > 0 {
-			old, err := tx.HitsFrom(a.f.ID, 0)
-			if err != nil {
-				return err
-			}
-			for _, h := range old {
-				known[h.Indicator] = true
-			}
+	a.state.Rematched = max(a.state.Rematched, rematched)
+	if len(eligible) == 0 && sameProgress(before, a.state) {
+		return 0, nil
+	}
+	err = a.save(ctx, func(tx *store.Tx) error {
+		fresh, err := a.fresh(tx, eligible, found)
+		if hits = len(fresh); hits == 0 || err != nil {
+			return err
 		}
-		lookups := make([]store.Lookup, 0, len(found))
-		for l := range found {
-			lookups = append(lookups, l)
+		first, err := tx.AddHits(a.f.ID, fresh)
+		if err != nil {
+			return err
 		}
-		slices.SortFunc(lookups, func(x, y store.Lookup) int { return bytes.Compare(x[:], y[:]) })
-		var fresh []store.Hit
-		for _, l := range lookups {
-			records, err := tx.RecordsByLookup(l)
-			if err != nil {
-				return err
-			}
-			e := found[l]
-			if len(records) > 0 && !known[records[0].ID] {
-				fresh = append(fresh, store.Hit{Indicator: records[0].ID, Proof: e.Proof[:]})
-			}
-		}
-		hits = len(fresh)
-		if hits == 0 {
-			return nil
-		}
-		_, err := tx.AddHits(a.f.ID, fresh)
-		return err
+		return putFound(tx, a.f.ID, first, now())
 	})
+	if err != nil {
+		a.state = before
+	}
 	return hits, err
 }
 
-// tidy joins loose entries into files, and files into one; it leaves out what has gone.
+// sameProgress tells whether nothing was compared that had not been before.
+func sameProgress(x, y askerState) bool {
+	return x.MatchedChunk == y.MatchedChunk && x.MatchedRun == y.MatchedRun && x.Rematched == y.Rematched
+}
+
+// fresh are the hits of records that this subscription has not told of, in the order of
+// their keyed lookups, which says nothing.
+func (a *asker) fresh(tx *store.Tx, eligible map[store.Lookup]store.Eligible, found map[store.Lookup]evaluated) ([]store.Hit, error) {
+	if len(eligible) == 0 {
+		return nil, nil
+	}
+	told, err := tx.HitsFrom(a.f.ID, 0)
+	if err != nil {
+		return nil, err
+	}
+	known := make(map[int64]bool, len(told))
+	for _, h := range told {
+		known[h.Indicator] = true
+	}
+	var out []store.Hit
+	for _, l := range slices.SortedFunc(maps.Keys(eligible), compareLookups) {
+		proof := found[l].Proof
+		if e := eligible[l]; !known[e.Indicator] {
+			out = append(out, store.Hit{Indicator: e.Indicator, Proof: proof[:]})
+		}
+	}
+	return out, nil
+}
+
+// tidy joins loose entries into files, and files into one, and lets go what has to.
 func (a *asker) tidy(ctx context.Context) error {
 	if a.state.Oldest-a.state.Kept > looseChunks {
 		if err := a.keep(ctx); err != nil {
 			return err
 		}
 	}
-	if len(a.state.Asked) <= looseFiles && (len(a.state.Gone) == 0 || len(a.state.Asked) == 0) {
-		return nil
+	if len(a.state.Asked) > looseFiles {
+		if err := a.merge(ctx, func(store.Lookup) bool { return false }); err != nil {
+			return err
+		}
 	}
-	return a.merge(ctx)
+	return a.sweep(ctx)
 }
 
-// keep writes all loose entries, which were compared, to a file.
+// keep writes all loose entries, which were compared, to files.
 func (a *asker) keep(ctx context.Context) error {
 	for a.state.Kept < a.state.Oldest {
 		to := min(a.state.Kept+matchChunks, a.state.Oldest)
@@ -186,63 +212,106 @@ func (a *asker) keep(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		list = slices.CompactFunc(list, func(x, y evaluated) bool { return x.Tag == y.Tag })
-		info, err := a.s.build(entrySize, standing.TagSize, func(w *store.SegmentWriter) error {
-			var b []byte
-			for _, e := range list {
-				b = appendEntry(b[:0], e)
-				if err := w.Append(b); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
+		if list, err = a.takingPart(ctx, list); err != nil {
 			return err
 		}
+		list = slices.CompactFunc(list, func(x, y evaluated) bool { return x.Tag == y.Tag })
 		before := a.state
-		a.state.Asked, a.state.Kept = append(slices.Clone(a.state.Asked), info), to
+		a.state.Kept = to
+		if len(list) > 0 {
+			if err := a.file(list); err != nil {
+				a.state = before
+				return err
+			}
+		}
 		err = a.save(ctx, func(tx *store.Tx) error {
 			return tx.DropStanding(a.f.ID, a.number(), recordAsked, int64(to))
 		})
 		if err != nil {
+			made := a.state.files()[len(before.files()):]
 			a.state = before
-			return errors.Join(err, a.s.remove(nameOf(info)))
+			return errors.Join(err, a.s.remove(made))
 		}
 	}
 	return nil
 }
 
-// merge makes one file of entries.
-func (a *asker) merge(ctx context.Context) error {
-	gone := map[store.Lookup]bool{}
-	for _, l := range lookupsOf(a.state.Gone) {
-		gone[l] = true
+// file makes the two files of entries that are sorted by tag.
+func (a *asker) file(list []evaluated) error {
+	asked, err := a.s.build(entrySize, standing.TagSize, func(w *store.SegmentWriter) error {
+		var b []byte
+		for _, e := range list {
+			b = appendEntry(b[:0], e)
+			if err := w.Append(b); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
 	}
+	list = slices.Clone(list)
+	slices.SortFunc(list, func(x, y evaluated) int { return compareLookups(x.lookup, y.lookup) })
+	had, err := a.s.build(hadSize, lookupSize, func(w *store.SegmentWriter) error {
+		var b []byte
+		for _, e := range list {
+			b = append(append(b[:0], e.lookup[:]...), e.Tag[:]...)
+			if err := w.Append(b); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return errors.Join(err, a.s.remove(nameOf(asked)))
+	}
+	a.state.Asked, a.state.Had = append(slices.Clone(a.state.Asked), asked), append(slices.Clone(a.state.Had), had)
+	return nil
+}
+
+// merge makes one file of each form, without the entries that are gone.
+func (a *asker) merge(ctx context.Context, gone func(store.Lookup) bool) error {
+	asked, err := a.joined(ctx, a.state.Asked, func(b []byte) bool { return gone(evaluatedOf(b).lookup) })
+	if err != nil {
+		return err
+	}
+	had, err := a.joined(ctx, a.state.Had, func(b []byte) bool { return gone(store.Lookup(b)) })
+	if err != nil {
+		return errors.Join(err, a.s.remove(nameOf(asked...)))
+	}
+	before := a.state
+	a.state.Asked, a.state.Had = asked, had
+	if err := a.save(ctx, nil); err != nil {
+		a.state = before
+		return errors.Join(err, a.s.remove(nameOf(slices.Concat(asked, had)...)))
+	}
+	return a.s.remove(nameOf(slices.Concat(before.Asked, before.Had)...))
+}
+
+// joined merges files of one form, if there are any.
+func (a *asker) joined(ctx context.Context, infos [][]byte, drop func([]byte) bool) ([][]byte, error) {
 	var files []*store.Segment
 	defer func() {
 		for _, g := range files {
 			closing(g)
 		}
 	}()
-	for _, info := range a.state.Asked {
+	for _, info := range infos {
 		g, err := a.s.segment(info)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		files = append(files, g)
 	}
-	made, err := a.s.o.Store.MergeSegments(ctx, files, func(b []byte) bool { return gone[evaluatedOf(b).lookup] })
+	if len(files) == 0 {
+		return nil, nil
+	}
+	made, err := a.s.o.Store.MergeSegments(ctx, files, drop)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	before := a.state
-	a.state.Asked, a.state.Gone = [][]byte{made.Encode()}, nil
-	if err := a.save(ctx, nil); err != nil {
-		a.state = before
-		return errors.Join(err, a.s.remove([]string{made.Name}))
-	}
-	return a.s.remove(nameOf(before.Asked...))
+	return [][]byte{made.Encode()}, nil
 }
 
 // answerOf tells whether an urgent check hit.

@@ -64,11 +64,7 @@ func (h *shelf) publish(ctx context.Context, starts, ends int64) (err error) {
 	if err != nil {
 		return err
 	}
-	err = h.s.o.Store.View(ctx, func(tx *store.Tx) (err error) {
-		h.state.Seen, err = tx.LastTouch()
-		return err
-	})
-	if err != nil {
+	if h.state.Seen, err = h.s.lastTouch(ctx); err != nil {
 		return err
 	}
 	tags, err := h.own(ctx, key, index)

@@ -1,7 +1,6 @@
 package standing
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -292,11 +291,7 @@ func (a *asker) prepare(ctx context.Context) error {
 			return a.follow(ctx, c)
 		}
 	}
-	var seen int64
-	err := a.s.o.Store.View(ctx, func(tx *store.Tx) (err error) {
-		seen, err = tx.LastTouch()
-		return err
-	})
+	seen, err := a.s.lastTouch(ctx)
 	if err != nil {
 		return err
 	}
@@ -304,10 +299,21 @@ func (a *asker) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	had, err := a.had(ctx)
+	if err != nil {
+		return err
+	}
+	defer had.close()
 	wanted, err := a.s.build(lookupSize, lookupSize, func(w *store.SegmentWriter) error {
 		for e, err := range a.s.o.Store.AllEligible(ctx, spec) {
 			if err != nil {
 				return err
+			}
+			if _, known, err := had.find(e.Lookup); known || err != nil {
+				if err != nil {
+					return err
+				}
+				continue
 			}
 			if err := w.Append(e.Lookup[:]); err != nil {
 				return err
@@ -319,6 +325,9 @@ func (a *asker) prepare(ctx context.Context) error {
 		return err
 	}
 	return a.replace(ctx, wanted, func() {
+		if !a.state.Prepared {
+			a.state.Rematched, a.state.Swept, a.state.SweptAt = seen, seen, now().UnixMilli()
+		}
 		a.state.WantedAt, a.state.Todo, a.state.Seen, a.state.Prepared = 0, nil, seen, true
 	})
 }
@@ -335,7 +344,8 @@ func (a *asker) replace(ctx context.Context, wanted []byte, change func()) error
 	return a.s.remove(nameOf(before.Wanted))
 }
 
-// follow adds what has come to what is wanted, and notes what has gone.
+// follow adds what has come to what is wanted. What was asked in this tag period is not
+// asked again, whatever has changed about it.
 func (a *asker) follow(ctx context.Context, c changes) error {
 	if len(c.lookups) == 0 {
 		return nil
@@ -344,17 +354,27 @@ func (a *asker) follow(ctx context.Context, c changes) error {
 	if err != nil {
 		return err
 	}
-	todo, gone := slices.Clone(a.state.Todo), slices.Clone(a.state.Gone)
-	for _, l := range c.lookups {
-		if _, ok := eligible[l]; ok {
+	had, err := a.had(ctx)
+	if err != nil {
+		return err
+	}
+	defer had.close()
+	todo := slices.Clone(a.state.Todo)
+	for _, l := range c.sorted() {
+		if _, ok := eligible[l]; !ok {
+			continue
+		}
+		_, known, err := had.find(l)
+		if err != nil {
+			return err
+		}
+		if !known {
 			todo = append(todo, l[:]...)
-		} else {
-			gone = append(gone, l[:]...)
 		}
 	}
 	if len(todo) <= inlineTodo*lookupSize {
 		before := a.state
-		a.state.Todo, a.state.Gone, a.state.Seen = todo, gone, c.upTo
+		a.state.Todo, a.state.Seen = todo, c.upTo
 		if err := a.save(ctx, nil); err != nil {
 			a.state = before
 			return err
@@ -365,9 +385,7 @@ func (a *asker) follow(ctx context.Context, c changes) error {
 	if err != nil {
 		return err
 	}
-	return a.replace(ctx, wanted, func() {
-		a.state.WantedAt, a.state.Todo, a.state.Gone, a.state.Seen = 0, nil, gone, c.upTo
-	})
+	return a.replace(ctx, wanted, func() { a.state.WantedAt, a.state.Todo, a.state.Seen = 0, nil, c.upTo })
 }
 
 // join makes one file of what is left of the old one and more lookups.
@@ -385,7 +403,7 @@ func (a *asker) join(more []byte) ([]byte, error) {
 		}
 		list = append(list, rest...)
 	}
-	slices.SortFunc(list, func(x, y store.Lookup) int { return bytes.Compare(x[:], y[:]) })
+	slices.SortFunc(list, compareLookups)
 	list = slices.Compact(list)
 	return a.s.build(lookupSize, lookupSize, func(w *store.SegmentWriter) error {
 		for i := range list {

@@ -1,7 +1,6 @@
 package standing
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -235,13 +234,12 @@ func (h *shelf) difference(ctx context.Context, c changes, removalsOnly bool) (d
 		return d, err
 	}
 	defer closing(p.base)
-	slices.SortFunc(c.lookups, func(a, b store.Lookup) int { return bytes.Compare(a[:], b[:]) })
 	items := make([]item, len(c.lookups))
-	ask := c.lookups
+	ask := c.sorted()
 	if removalsOnly {
 		ask = nil
 	}
-	for i, l := range c.lookups { // in order: each chunk of the segment is opened once
+	for i, l := range c.lookups {
 		if items[i], err = p.find(l); err != nil {
 			return d, err
 		}

@@ -197,8 +197,7 @@ func (s *Service) segmentsOf(ctx context.Context, f *file) ([]string, error) {
 			if _, err := x.read(tx, recordAsker, 0, &asker); err != nil {
 				return err
 			}
-			names = append(names, nameOf(shelf.Tags, shelf.Published, asker.Base, asker.Wanted)...)
-			names = append(names, nameOf(asker.Asked...)...)
+			names = append(append(names, nameOf(shelf.Tags, shelf.Published)...), asker.files()...)
 		}
 		return nil
 	})
@@ -219,4 +218,5 @@ const (
 	lookupSize = len(store.Lookup{})
 	itemSize   = lookupSize + standing.TagSize + 1                  // lookup, tag, whether it is published
 	entrySize  = standing.TagSize + standing.ProofSize + lookupSize // tag, proof, lookup
+	hadSize    = lookupSize + standing.TagSize                      // lookup, tag
 )

@@ -99,7 +99,8 @@ func (l ledger) sweep(ctx context.Context, order func(*entry) *tags.Tag, visit f
 	for l.class>>width > limit {
 		width++
 	}
-	part := make([]entry, 0, l.class>>width+1)
+	mean := l.class >> width
+	part := make([]entry, 0, mean+mean/64+64) // 16 standard deviations above 2^20
 	for number := range uint64(1) << width {
 		part = part[:0]
 		err := l.each(ctx, func(place int, data []byte) {

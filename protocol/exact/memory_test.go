@@ -336,12 +336,52 @@ func TestListsAreStreams(t *testing.T) {
 	}
 }
 
+// A list that says something else when it is read again gets other blinds, in every slot of
+// the chunk: the peer never sees two items under one.
+func TestBlindsBelongToTheirInputs(t *testing.T) {
+	seen := make(map[string]string)
+	for _, c := range []struct {
+		slot   int
+		inputs string
+	}{{0, "abcd"}, {0, "abce"}, {0, "bacd"}, {4, "abcd"}} {
+		points := func() (points [][]byte) {
+			var inputs [][]byte
+			for _, b := range []byte(c.inputs) {
+				inputs = append(inputs, field(nil, []byte{b}))
+			}
+			blinds, err := blindsOf(make([]byte, 32), c.slot, inputs)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, blind := range blinds {
+				point, err := blind.MaskInputs([][]byte{[]byte("one point")})
+				if err != nil {
+					t.Fatal(err)
+				}
+				points = append(points, point)
+			}
+			return points
+		}
+		first := points()
+		if !slices.EqualFunc(first, points(), bytes.Equal) {
+			t.Errorf("%v: other blinds the second time", c)
+		}
+		for i, point := range first {
+			name := fmt.Sprint(c, i)
+			if other := seen[string(point)]; other != "" {
+				t.Errorf("%s and %s have one blind", name, other)
+			}
+			seen[string(point)] = name
+		}
+	}
+}
+
 // Only a count takes lists in any order.
 func TestListsMustAscend(t *testing.T) {
 	shuffled := ordered(smallCount(), span(0, 10))
 	for _, su := range []Suite{smallOPRF(), smallRFC(), smallCount()} {
 		r, _ := agree(t, su, terms{receives: span(0, 10)})
-		_, err := su.Receive(t.Context(), new(bytes.Buffer), r.session, shuffled, nil, nil)
+		_, err := su.Receive(t.Context(), script{new(bytes.Buffer), io.Discard}, r.session, shuffled, nil, nil)
 		if ascend := err != nil && strings.Contains(err.Error(), "ascend"); ascend == (su.Name() == nameCount) {
 			t.Errorf("%s: %v", su.Name(), err)
 		}

@@ -259,9 +259,9 @@ func TestAFaultOfTheStreamIsNotFinal(t *testing.T) {
 			g := rig{suite: c.suite, senders: su}
 			g.r, g.s = agree(t, c.suite, c.about)
 			g.wrap = func(side role, conn net.Conn) io.ReadWriter {
-				if side == receiver { // a second Start when answers are under way
+				if side == receiver { // a second Start while the first answer is worked out
 					return tapped{conn, side, nil, func(f frame) []frame {
-						if f.kind == kindQuestions && f.body[3] == 3 {
+						if f.kind == kindQuestions && f.body[3] == 0 {
 							return []frame{f, {f.from, kindStart, []byte{0}}}
 						}
 						return []frame{f}

@@ -145,17 +145,14 @@ func (r *oprfReceiver) open(first int) func(context.Context) iter.Seq2[stretch, 
 	}
 }
 
-// blind makes the batch of one chunk. A slot's blind derives from the slot and, through
-// the root, from the list: it never meets another item.
+// blind makes the batch of one chunk.
 func (r *oprfReceiver) blind(s stretch) (*oprf.Batch, error) {
-	blinds := make([]oprf.Scalar, len(s.elements))
-	for i := range blinds {
-		var err error
-		if blinds[i], err = oprf.DeriveScalar(r.blinds, uint64(s.first+i)); err != nil {
-			return nil, err
-		}
+	inputs := r.inputsOf(s, 0, r.padding)
+	blinds, err := blindsOf(r.blinds, s.first, inputs)
+	if err != nil {
+		return nil, err
 	}
-	return r.peer.Blind(r.inputsOf(s, 0, r.padding), blinds)
+	return r.peer.Blind(inputs, blinds)
 }
 
 // takeAnswer queues a chunk of answers for verification.

@@ -21,7 +21,7 @@ const (
 	keyLabel     = "entente/exact/key/1/" // followed by the suite's name
 	setLabel     = "entente/exact/set/1"
 	rootLabel    = "entente/exact/root/1/" // followed by role and digest of the list
-	blindLabel   = "blind"                 // oprf receiver: one scalar a slot
+	blindLabel   = "blind"                 // oprf receiver: one scalar a slot, with the inputs
 	maskLabel    = "mask"                  // count receiver: the one scalar
 	slotLabel    = "slots"                 // receiver: order of questions, or which slots are taken
 	padLabel     = "padding"               // inputs that fill the class
@@ -94,6 +94,26 @@ func (r root) seed(label string) ([]byte, error) {
 		return nil, fmt.Errorf("derive seed of %s: %w", label, err)
 	}
 	return seed, nil
+}
+
+// blindsOf derives the blinds of a chunk of questions, of which the first has a slot. Through
+// the root they depend on the list, and here on the chunk's inputs as well: a list is read
+// anew in each attempt, and should it break its promise to stay as it is, no blind meets a
+// second item all the same.
+func blindsOf(seed []byte, slot int, inputs [][]byte) ([]oprf.Scalar, error) {
+	m := hmac.New(sha256.New, seed)
+	for _, input := range inputs {
+		m.Write(input) // its fields say how long they are
+	}
+	bound := m.Sum(nil)
+	blinds := make([]oprf.Scalar, len(inputs))
+	for i := range blinds {
+		var err error
+		if blinds[i], err = oprf.DeriveScalar(bound, uint64(slot+i)); err != nil {
+			return nil, err
+		}
+	}
+	return blinds, nil
 }
 
 // stream returns an endless stream of pseudorandom bytes for one purpose: SHAKE256 of

@@ -178,6 +178,9 @@ func (o *oprfSender) match(ctx context.Context) (bitmap, error) {
 // mark notes the places of a proof, if it is one of those in a part.
 func mark(hit bitmap, part []entry, proof tags.Proof) error {
 	key := tags.Tag(proof[:TagSize])
+	if n := len(part); n == 0 || tags.Compare(key, *byProof(&part[0])) < 0 || tags.Compare(key, *byProof(&part[n-1])) > 0 {
+		return nil // of another part, as most are where there are many
+	}
 	at, found := slices.BinarySearchFunc(part, key, func(e entry, t tags.Tag) int { return tags.Compare(*byProof(&e), t) })
 	for ; found && at < len(part) && *byProof(&part[at]) == key; at++ {
 		if part[at].proof != proof {

@@ -13,7 +13,7 @@ import (
 
 const (
 	domainPeriod sign.Domain = "entente/standing/period/1"
-	labelPeriod              = "entente/standing/period/1"
+	labelPeriod  string      = "entente/standing/period/1"
 
 	// maxSkew is how many milliseconds two clocks may differ.
 	maxSkew = round.MaxSkew
