@@ -21,7 +21,8 @@
 // Promises, in the random oracle model and under the one-more gap Diffie-Hellman
 // assumption: the server learns nothing of the inputs; the client learns one output
 // for each blinded element and nothing of the key; with a proof the client knows that
-// each output comes from the one public key. Adaptive batches cost the key a few
+// each output comes from the one public key. Of proofs of form Standard that holds for
+// batches of one or two only (see proof.go). Adaptive batches cost the key a few
 // bits (RFC 9497 section 7.2.3): q batches that build on each other lose log2(q)/2.
 //
 // Does not promise: anything against a quantum computer; correct masking by either
@@ -82,7 +83,8 @@ const (
 	// Unproven is mode OPRF of RFC 9497 (0x00): proofs are empty, and the client takes what
 	// it gets. Its outputs differ from those of the other forms.
 	Unproven Form = iota
-	// Standard is mode VOPRF (0x01) with the RFC's own proof.
+	// Standard is mode VOPRF (0x01) with the RFC's own proof. A server with much computing
+	// power can forge it for a large batch: proof.go.
 	Standard
 	// Batched is mode VOPRF with the proof of this package, which costs less: proof.go.
 	Batched

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 
 	"entente/crypto/ristretto"
@@ -96,6 +97,34 @@ func TestBatchGivesTheServersOutputs(t *testing.T) {
 					t.Errorf("%v, batch of %d: kernels differ", form, n)
 				}
 			}
+		}
+	}
+}
+
+// Goroutines share a key, and each call must have memory of its own.
+func TestKeysServeManyGoroutines(t *testing.T) {
+	for _, form := range []Form{Unproven, Standard, Batched} {
+		for _, kernel := range kernels() {
+			k := keyWith(t, kernel, form, 1)
+			var group sync.WaitGroup
+			for i := range 8 {
+				b, inputs := newBatch(t, k.Public(), 1+5*i)
+				group.Go(func() {
+					for range 4 {
+						evaluated, proof, e1 := k.Evaluate(b.Blinded())
+						outputs, e2 := b.Finalize(evaluated, proof)
+						own, e3 := k.Outputs(inputs)
+						if err := errors.Join(e1, e2, e3); err != nil {
+							t.Errorf("%v, %v: %v", form, kernel, err)
+							return
+						}
+						if !bytes.Equal(bytes.Join(outputs, nil), bytes.Join(own, nil)) {
+							t.Errorf("%v, %v: calls disturb each other", form, kernel)
+						}
+					}
+				})
+			}
+			group.Wait()
 		}
 	}
 }

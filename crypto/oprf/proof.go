@@ -11,7 +11,7 @@ import (
 
 // A proof shows for a batch of pairs (C_i, D_i) that all D_i are k times C_i, with the k of
 // the public key B = k·G: that log_G(B) = log_M(Z) for the composites M = Σ d_i·C_i and
-// Z = Σ d_i·D_i (RFC 9497 section 2.2). The two forms differ in the d_i and in a label:
+// Z = Σ d_i·D_i (RFC 9497 section 2.2). The two forms differ in the d_i and in labels:
 //
 //	Standard  d_i is a full scalar, the hash of place, C_i and D_i (RFC 9497 section 2.2.1)
 //	Batched   d_i is a number of 128 bits out of one stream, seeded by all C_i and D_i
@@ -23,9 +23,17 @@ import (
 // batch, so a cheat who wants other coefficients must hash another batch, and each hash
 // succeeds with a probability of at most 2^-128: after 2^64 of them 2^-64, after 2^80 of
 // them 2^-48. A challenge for composites with log_M(Z) ≠ k succeeds with 1/ℓ each. The
-// number of pairs plays no part, nor does the cofactor: ristretto255 has none. Coefficients
-// of full size, as in Standard, gain nothing against a cheat who can compute less than 2^100
-// hashes in the life of a key, and take twice the work.
+// number of pairs plays no part, nor does the cofactor: ristretto255 has none. A cheat who
+// can compute less than 2^100 hashes in the life of a key gains nothing by the shortness of
+// the coefficients, and they take half the work.
+//
+// Standard promises less in large batches, and the RFC leaves no choice: its d_i hashes the
+// pair i alone. A cheating server, which knows k, can answer D_i = k·C_i + e_i·G, try many
+// e_i for each i apart from the others, and look for Σ d_i·e_i = 0 as in a generalized
+// birthday problem (Wagner, 2002). For 2^a pairs that takes some 2^(a + 252/(1+a)) steps:
+// 2^127 for 2 pairs, 2^86 for 4, 2^66 for 8, 2^42 for 64, 2^33 for 1024. The honest proof of
+// such a batch then verifies, and most or all of its outputs are wrong. A batch of one or
+// two is sound. Blinded elements still hide the inputs, and the proof still hides the key.
 const (
 	// batchedSeed is the label of what the coefficients derive from.
 	batchedSeed = "entente/oprf/batched/1/seed"

@@ -52,29 +52,44 @@ func ParseScalar(b []byte) (Scalar, error) {
 
 // MaskInputs hashes each input to the group and multiplies it by the scalar.
 func (s Scalar) MaskInputs(inputs [][]byte) ([]byte, error) {
-	return s.mask("mask inputs", &s.s, func(w *bench) error { return w.hash(&w.a, inputs, pointLabel) })
+	return s.mask(ristretto.Auto, "mask inputs", &s.s, hashed(inputs))
 }
 
 // Mask multiplies each of a batch of encoded elements by the scalar.
 func (s Scalar) Mask(points []byte) ([]byte, error) {
-	return s.mask("mask", &s.s, func(w *bench) error { return w.read(&w.a, points) })
+	return s.mask(ristretto.Auto, "mask", &s.s, decoded(points))
 }
 
 // Unmask undoes Mask with the same scalar.
 func (s Scalar) Unmask(points []byte) ([]byte, error) {
+	return s.unmask(ristretto.Auto, points)
+}
+
+func (s Scalar) unmask(kernel ristretto.Kernel, points []byte) ([]byte, error) {
 	var inverse ristretto.Scalar
 	if err := inverse.Invert(&s.s); err != nil {
 		return nil, fmt.Errorf("unmask: %w", ErrScalar)
 	}
-	return s.mask("unmask", &inverse, func(w *bench) error { return w.read(&w.a, points) })
+	return s.mask(kernel, "unmask", &inverse, decoded(points))
 }
 
-// mask multiplies what load puts into w.a.
-func (s Scalar) mask(what string, by *ristretto.Scalar, load func(*bench) error) ([]byte, error) {
+// hashed loads a bench with the points of inputs.
+func hashed(inputs [][]byte) func(*bench) error {
+	return func(w *bench) error { return w.hash(&w.a, inputs, pointLabel) }
+}
+
+// decoded loads a bench with points from outside.
+func decoded(points []byte) func(*bench) error {
+	return func(w *bench) error { return w.read(&w.a, points) }
+}
+
+// mask multiplies what load puts into w.a. Its bench serves one call: a scalar is a value
+// and owns no pool.
+func (s Scalar) mask(kernel ristretto.Kernel, what string, by *ristretto.Scalar, load func(*bench) error) ([]byte, error) {
 	if !s.usable() {
 		return nil, fmt.Errorf("%s: %w", what, ErrScalar)
 	}
-	w, err := new(benches).take()
+	w, err := (&benches{kernel: kernel}).take()
 	if err != nil {
 		return nil, err
 	}

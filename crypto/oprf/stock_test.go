@@ -2,6 +2,7 @@ package oprf
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"testing"
 
@@ -142,21 +143,62 @@ func TestStockServerAndClientAgree(t *testing.T) {
 	}
 }
 
-// The two forms of proof share keys and elements, and nothing else.
-func TestFormsDoNotPassForEachOther(t *testing.T) {
-	keys := map[Form]*Key{Standard: keyWith(t, ristretto.Auto, Standard, 1), Batched: keyWith(t, ristretto.Auto, Batched, 1)}
-	if !keys[Standard].Public().Equal(keys[Batched].Public()) {
-		t.Fatal("the keys differ: the test shows nothing")
+// Masked points are those of another implementation, of which suite count depends.
+func TestStockMasksAgree(t *testing.T) {
+	scalar, err := DeriveScalar(seed(4), 3)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for _, n := range []int{1, 9} {
-		for form, other := range map[Form]Form{Standard: Batched, Batched: Standard} {
-			b, _ := newBatch(t, keys[form].Public(), n)
-			evaluated, proof, err := keys[other].Evaluate(b.Blinded())
+	by := group.Ristretto255.NewScalar()
+	if err := by.UnmarshalBinary(scalar.s.Bytes()); err != nil {
+		t.Fatal(err)
+	}
+	var inputs [][]byte
+	var points, masked []group.Element
+	for i := range 67 {
+		inputs = append(inputs, bytes.Repeat([]byte{byte(i)}, 5*i))
+		points = append(points, group.Ristretto255.HashToElement(inputs[i], []byte(pointLabel)))
+		masked = append(masked, group.Ristretto255.NewElement().Mul(points[i], by))
+	}
+	plain, want := pack(t, points), pack(t, masked)
+	for _, kernel := range kernels() {
+		for _, n := range []int{1, 2, 7, 8, 9, 64, 67} {
+			ours, err := scalar.mask(kernel, "mask inputs", &scalar.s, hashed(inputs[:n]))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := b.Finalize(evaluated, proof); err == nil {
-				t.Errorf("a %v proof passed as a %v one", other, form)
+			again, err := scalar.mask(kernel, "mask", &scalar.s, decoded(plain[:n*ElementSize]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			off, err := scalar.unmask(kernel, want[:n*ElementSize])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(ours, want[:n*ElementSize]) || !bytes.Equal(again, ours) || !bytes.Equal(off, plain[:n*ElementSize]) {
+				t.Errorf("%v, %d points: they differ from the stock ones", kernel, n)
+			}
+		}
+	}
+}
+
+// The two forms of proof share keys and elements, and nothing else.
+func TestFormsDoNotPassForEachOther(t *testing.T) {
+	for _, kernel := range kernels() {
+		keys := map[Form]*Key{Standard: keyWith(t, kernel, Standard, 1), Batched: keyWith(t, kernel, Batched, 1)}
+		if !keys[Standard].Public().Equal(keys[Batched].Public()) {
+			t.Fatal("the keys differ: the test shows nothing")
+		}
+		for _, n := range []int{1, 9} {
+			for form, other := range map[Form]Form{Standard: Batched, Batched: Standard} {
+				b, _ := newBatch(t, keys[form].Public(), n)
+				evaluated, proof, err := keys[other].Evaluate(b.Blinded())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := b.Finalize(evaluated, proof); !errors.Is(err, ErrProof) {
+					t.Errorf("a %v proof as a %v one: %v", other, form, err)
+				}
 			}
 		}
 	}
@@ -165,39 +207,99 @@ func TestFormsDoNotPassForEachOther(t *testing.T) {
 // One wrong element must be found wherever it stands: a composite that left a place out
 // would not see it there.
 func TestEveryPlaceIsProved(t *testing.T) {
-	const n = 67
 	for _, form := range []Form{Standard, Batched} {
-		k, other := keyWith(t, ristretto.Auto, form, 1), keyWith(t, ristretto.Auto, form, 2)
-		b, _ := newBatch(t, k.Public(), n)
-		wrong, _, err := other.Evaluate(b.Blinded())
-		if err != nil {
-			t.Fatal(err)
-		}
-		for place := range n {
-			// A cheat proves what it sends as well as it can.
-			cheat := func(nonce ristretto.Scalar) (evaluated, proof []byte) {
-				w, err := k.public.benches.take()
+		for _, kernel := range kernels() {
+			for _, n := range []int{1, 8, 19} {
+				k := keyWith(t, kernel, form, 1)
+				b, _ := newBatch(t, k.Public(), n)
+				right, _, err := k.Evaluate(b.Blinded())
 				if err != nil {
 					t.Fatal(err)
 				}
-				if evaluated, _, err = k.Evaluate(b.Blinded()); err != nil {
+				wrong, _, err := keyWith(t, kernel, form, 2).Evaluate(b.Blinded())
+				if err != nil {
 					t.Fatal(err)
 				}
-				copy(evaluated[place*ElementSize:(place+1)*ElementSize], wrong[place*ElementSize:])
-				if err := w.read(&w.b, evaluated); err != nil {
-					t.Fatal(err)
+				for place := range n {
+					evaluated := bytes.Clone(right)
+					copy(evaluated[place*ElementSize:(place+1)*ElementSize], wrong[place*ElementSize:])
+					if _, err := b.Finalize(evaluated, cheat(t, k, b, evaluated)); !errors.Is(err, ErrProof) {
+						t.Errorf("%v, %v: a wrong element at place %d of %d: %v", form, kernel, place, n, err)
+					}
+					if _, err := b.Finalize(right, cheat(t, k, b, right)); err != nil {
+						t.Errorf("%v, %v: the control was refused: %v", form, kernel, err)
+					}
 				}
-				if proof, err = k.prove(w, statement{b.blinded, evaluated, &b.points, &w.b}, &nonce); err != nil {
-					t.Fatal(err)
-				}
-				return evaluated, proof
 			}
-			nonce, err := DeriveScalar(seed(7), uint64(place))
-			if err != nil {
-				t.Fatal(err)
+		}
+	}
+}
+
+// cheat proves an answer, right or wrong, as well as the holder of the key can.
+func cheat(t *testing.T, k *Key, b *Batch, evaluated []byte) []byte {
+	t.Helper()
+	w, err := k.public.benches.take()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.read(&w.b, evaluated); err != nil {
+		t.Fatal(err)
+	}
+	nonce, err := k.nonce(nil, b.blinded, evaluated)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proof, err := k.prove(w, statement{b.blinded, evaluated, &b.points, &w.b}, &nonce)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return proof
+}
+
+// What makes Batched sound in large batches: each coefficient depends on the key and on
+// every pair. In Standard, the RFC has it depend on its own pair only.
+func TestCoefficientsBindTheBatch(t *testing.T) {
+	const n = 9
+	k, other := newKey(t, 1), newKey(t, 2)
+	b, _ := newBatch(t, k.Public(), n)
+	evaluated, _, err := k.Evaluate(b.Blinded())
+	if err != nil {
+		t.Fatal(err)
+	}
+	short := func(p *PublicKey, blinded, evaluated []byte) [][ristretto.CoefficientSize]byte {
+		return shortCoefficients(p.batchedSeed(statement{blinded, evaluated, &b.points, &b.points}), n)
+	}
+	base := short(k.Public(), b.Blinded(), evaluated)
+	standard := keyWith(t, ristretto.Auto, Standard, 1).Public()
+	full := func(evaluated []byte) []ristretto.Scalar {
+		d, err := standard.fullCoefficients(statement{b.Blinded(), evaluated, &b.points, &b.points})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	before := full(evaluated)
+	altered := [][][ristretto.CoefficientSize]byte{
+		short(other.Public(), b.Blinded(), evaluated),
+		short(k.Public(), evaluated, b.Blinded()),
+	}
+	for place := range n {
+		changed := func(all []byte) []byte {
+			all = bytes.Clone(all)
+			all[place*ElementSize] ^= 2
+			return all
+		}
+		altered = append(altered, short(k.Public(), changed(b.Blinded()), evaluated), short(k.Public(), b.Blinded(), changed(evaluated)))
+		for i, d := range full(changed(evaluated)) {
+			if d.Equal(&before[i]) == (i == place) {
+				t.Errorf("standard: coefficient %d after a change at %d", i, place)
 			}
-			if _, err := b.Finalize(cheat(nonce.s)); err == nil {
-				t.Errorf("%v: a wrong element at place %d passed", form, place)
+		}
+	}
+	for which, d := range altered {
+		for i := range d {
+			if d[i] == base[i] {
+				t.Errorf("change %d leaves coefficient %d", which, i)
 			}
 		}
 	}

@@ -127,17 +127,17 @@ func (s *Service) put(ctx context.Context, f *file, also func(*store.Tx) error) 
 	return s.remove(dropped)
 }
 
-// dropRecords erases the records of a subscription that is over. Which hits were seen stays
-// known, as the hits themselves do.
+// dropRecords erases the records of a subscription that is over. When hits were found and
+// which were seen stays known, as the hits themselves do.
 func dropRecords(tx *store.Tx, id standing.ID) error {
-	seen, err := seenHits(tx, id)
-	if err != nil {
-		return err
+	for feed := range 2 {
+		for _, name := range ofRuns {
+			if err := tx.DropStanding(id, feed, name, 1<<62); err != nil {
+				return err
+			}
+		}
 	}
-	if err := tx.DropAllStanding(id); err != nil || seen == 0 {
-		return err
-	}
-	return putSeenHits(tx, id, seen)
+	return nil
 }
 
 // remove erases segment files that no record names any more.

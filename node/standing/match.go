@@ -1,7 +1,6 @@
 package standing
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"maps"
@@ -228,9 +227,9 @@ func (a *asker) keep(ctx context.Context) error {
 			return tx.DropStanding(a.f.ID, a.number(), recordAsked, int64(to))
 		})
 		if err != nil {
-			made := a.state.files()[len(before.files()):]
+			made := slices.Concat(a.state.Asked[len(before.Asked):], a.state.Had[len(before.Had):])
 			a.state = before
-			return errors.Join(err, a.s.remove(made))
+			return errors.Join(err, a.s.remove(nameOf(made...)))
 		}
 	}
 	return nil

@@ -164,10 +164,8 @@ func (s *Service) takeUp(ctx context.Context) error {
 	}
 	var keep []string
 	for _, f := range all {
-		if f.Restored && !f.machine.Stage().Over() {
-			f.Restored, f.Secret = false, newSecret()
-			f.Note = "the node was restored from a backup: a new tag period begins"
-			if err := s.put(ctx, f, nil); err != nil {
+		if f.Restored {
+			if err := s.restored(ctx, f); err != nil {
 				return err
 			}
 		}
@@ -179,6 +177,15 @@ func (s *Service) takeUp(ctx context.Context) error {
 	}
 	_, err = s.o.Store.RemoveStraySegments(keep)
 	return err
+}
+
+// restored gives a subscription that came back from a backup a new secret.
+func (s *Service) restored(ctx context.Context, f *file) error {
+	f.Restored = false
+	if !f.machine.Stage().Over() {
+		f.Secret, f.Note = newSecret(), "the node was restored from a backup: a new tag period begins"
+	}
+	return s.put(ctx, f, func(tx *store.Tx) error { return noteRestored(tx, f.ID) })
 }
 
 // pass starts what is due, and returns when the next pass should be.
@@ -196,18 +203,23 @@ func (s *Service) pass(ctx context.Context) (time.Duration, error) {
 		return passEvery, err
 	}
 	next := passEvery
-	for _, f := range all {
+	var errs []error
+	for _, f := range all { // what is wrong with one does not keep the others
 		wait, err := s.look(ctx, f, now)
 		if err != nil {
-			return passEvery, err
+			errs = append(errs, fmt.Errorf("subscription %x: %w", f.ID, err))
+			continue
 		}
 		next = min(next, wait)
 	}
-	return max(next, time.Second), s.forgetChanges(ctx, all)
+	return max(next, time.Second), errors.Join(append(errs, s.forgetChanges(ctx, all))...)
 }
 
 // look starts a conversation about one subscription if something is due.
 func (s *Service) look(ctx context.Context, f *file, now time.Time) (time.Duration, error) {
+	if err := s.forget(ctx, f, now); err != nil {
+		return passEvery, err
+	}
 	switch {
 	case f.machine.Stage().Over():
 		return passEvery, nil

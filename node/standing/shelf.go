@@ -281,6 +281,9 @@ func (x *feed) mustGo(ctx context.Context) (bool, error) {
 		return c.all, err
 	}
 	d, err := h.difference(ctx, c, true)
+	if damaged(err) { // the sync notices too, and publishes anew
+		return true, nil
+	}
 	if err != nil || len(d.removes) > 0 {
 		return len(d.removes) > 0, err
 	}

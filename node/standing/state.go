@@ -27,7 +27,14 @@ const (
 	recordQuestion = "question" // asker: chunks that lack their answer
 	recordAsked    = "asked"    // asker: entries of chunks that no segment holds yet
 	recordSeen     = "seen"     // hits below this position were shown to a person
+	recordFound    = "found"    // when the hits from this position on were found
 )
+
+// ofRuns are the records that are worth nothing once a subscription is over.
+var ofRuns = []string{
+	recordShelf, recordMark, recordRun, recordDelta, recordAccount, recordAnswer, recordReceipt,
+	recordAsker, recordBlock, recordTheirs, recordQuestion, recordAsked,
+}
 
 // feed is one feed of one subscription as this side works on it. It is for whoever has
 // claimed the subscription.

@@ -440,6 +440,18 @@ func TestTheStreamStaysUsable(t *testing.T) {
 	}
 }
 
+// One direction of equal lists takes at most 74 bytes an item, all frames included, and a
+// longer list no more of them.
+func TestBytesAnItem(t *testing.T) {
+	for _, n := range []int{1 << 20, 5 << 20, 1 << 22, MaxItems} {
+		for _, suite := range []string{nameOPRF, nameRFC} {
+			if bytes, _ := Estimate(suite, n, n, false); bytes > 74*int64(n) {
+				t.Errorf("%s, %d items: %.2f bytes an item", suite, n, float64(bytes)/float64(n))
+			}
+		}
+	}
+}
+
 // The estimate that people see before a run must hold, and not be far above.
 func TestEstimateBoundsTheBytes(t *testing.T) {
 	for _, c := range []struct {

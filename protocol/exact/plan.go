@@ -111,8 +111,8 @@ func (r role) outgoing() [2]flowID { return r.other().incoming() }
 func (r role) other() role { return receiver + sender - r }
 
 // Processor time of one item in seconds, measured on one core of a 3.6 GHz server processor
-// with the kernel of eight lanes, journal in memory included; other processors take up to
-// eight times as long. BenchmarkRun compares.
+// with the kernel IFMA of crypto/ristretto, journal in memory included; the generic kernel,
+// for all other processors, takes about eight times as long. BenchmarkRun compares.
 const (
 	blindSeconds    = 9.5e-6 // receiver: read, hash to the group, blind
 	evaluateSeconds = 7e-6   // sender: decode, multiply, prove

@@ -468,7 +468,10 @@ func TestAnotherKey(t *testing.T) {
 		}
 		tp := tape{change: func(fr taped) []taped {
 			if fr.kind == kindAnswers {
-				for _, q := range f.queue.chunks {
+				f.queue.mu.Lock()
+				chunks := slices.Clone(f.queue.chunks)
+				f.queue.mu.Unlock()
+				for _, q := range chunks {
 					if q.Number == binary.BigEndian.Uint32(fr.body) {
 						answerWith(t, f, other, q, fr.body)
 					}

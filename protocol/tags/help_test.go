@@ -20,7 +20,7 @@ func uniform(seed uint64, n int) []Tag {
 		rnd.Read(list[i][:])
 	}
 	for {
-		slices.SortFunc(list, Compare)
+		Sort(list, itself)
 		list = slices.Compact(list)
 		if len(list) == n {
 			return list
