@@ -32,16 +32,19 @@ func (n *Node) Mirror(ctx context.Context) error {
 		return fmt.Errorf("bring the audit folder up to date: %w", err)
 	}
 	defer func() { _ = root.Close() }() // a handle of a folder
-	files, err := n.rounds.Evidence(ctx, func(name string) bool {
+	have := func(name string) bool {
 		_, err := root.Lstat(name)
 		return err == nil
-	})
-	if err != nil {
-		return fmt.Errorf("bring the audit folder up to date: %w", err)
 	}
-	for name, content := range files {
-		if err := place(root, name, content); err != nil {
+	for _, evidence := range []func(context.Context, func(string) bool) (map[string][]byte, error){n.rounds.Evidence, n.lasting.Evidence} {
+		files, err := evidence(ctx, have)
+		if err != nil {
 			return fmt.Errorf("bring the audit folder up to date: %w", err)
+		}
+		for name, content := range files {
+			if err := place(root, name, content); err != nil {
+				return fmt.Errorf("bring the audit folder up to date: %w", err)
+			}
 		}
 	}
 	return nil

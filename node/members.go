@@ -156,6 +156,9 @@ func (n *Node) JoinFederation(ctx context.Context, file string) (Federation, err
 	if err := n.admit(ctx); err != nil {
 		return Federation{}, err
 	}
+	if err := n.lasting.Roster(ctx); err != nil {
+		return Federation{}, err
+	}
 	if err := n.Mirror(ctx); err != nil {
 		return Federation{}, err
 	}

@@ -112,7 +112,7 @@ func (n *Node) open(ctx context.Context) (err error) {
 	})
 	n.lasting = standing.New(standing.Options{
 		Self: n.config.Member.ID, Key: n.keys.Identity(), Store: n.store, Federation: n.joined.Load,
-		Rules: n.rules.Load, Open: n.opener(protocol.Protocol), Limit: n.config.Limits.Rounds, Tap: n.o.Tap, Log: n.log,
+		Rules: n.rules.Load, Open: n.opener(protocol.Protocol), Audit: n.Mirror, Limit: n.config.Limits.Rounds, Tap: n.o.Tap, Log: n.log,
 	})
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 // Whoever relies on the verifier must trust all that it links. This is the whole list;
 // the reason for each stands beside it.
 var modules = map[string]string{
+	"filippo.io/edwards25519":              "group of protocol/standing, of which only the signed messages are read",
 	"github.com/cloudflare/circl":          "ML-DSA signatures",
 	"github.com/spf13/cobra":               "command line",
 	"github.com/spf13/pflag":               "command line",

@@ -10,6 +10,8 @@
 //	head                            newest number of each chain, kept apart from the database
 //	openings/*.cbor                 what sealed digests of the submitted chain hide
 //	receipts/*.cbor                 receipts of rounds
+//	standing/agreements/*.cbor      agreements of standing rounds
+//	standing/receipts/*.cbor        what partners signed when items were removed
 //
 // It reads an fs.FS and nothing else: no clock, network or database, so that a verifier
 // links little that its user would have to trust.
@@ -75,6 +77,7 @@ func Check(fsys fs.FS, receipts ReceiptCheck) (Report, error) {
 		c.highWater()
 		c.openings()
 		c.receipts(receipts)
+		c.standing()
 	}
 	c.strangers()
 	c.report.OK = len(c.report.Faults) == 0
@@ -174,7 +177,7 @@ func (c *check) strangers() {
 	}
 	known := []string{
 		cardName, rosterName, headName, entry.Local.LogName(), entry.Submitted.LogName(),
-		entry.OpeningsFolder, entry.ReceiptsFolder, rostersName,
+		entry.OpeningsFolder, entry.ReceiptsFolder, rostersName, standingFolder,
 	}
 	var names []string
 	for _, e := range entries {

@@ -304,7 +304,7 @@ func TestReportForms(t *testing.T) {
 	if err := json.Unmarshal(b, &fields); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"chains", "faults", "federation", "labels", "local_heads", "member", "notes", "ok", "receipts", "rosters", "sealed_digests"}
+	want := []string{"chains", "faults", "federation", "labels", "local_heads", "member", "notes", "ok", "receipts", "rosters", "sealed_digests", "standing"}
 	if got := slices.Sorted(maps.Keys(fields)); !slices.Equal(got, want) {
 		t.Errorf("JSON fields are %v", got)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"entente/protocol/entry"
 	"entente/protocol/roster"
+	"entente/protocol/standing"
 )
 
 // Labels of what a round seals into the submitted chain.
@@ -15,7 +16,13 @@ const (
 	certificateLabel = "entente/round-certificate/1"
 )
 
-func knownLabel(label string) bool { return label == agreementLabel || label == certificateLabel }
+func knownLabel(label string) bool {
+	switch label {
+	case agreementLabel, certificateLabel, standing.AgreementLabel, standing.AppliedLabel:
+		return true
+	}
+	return false
+}
 
 // clocks is how far two members' clocks may be apart in a round.
 const clocks = 5 * time.Minute

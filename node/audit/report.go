@@ -24,6 +24,7 @@ type Report struct {
 	Sealed     Counts         `json:"sealed_digests"` // other sealed digests in the submitted chain
 	Labels     map[string]int `json:"labels"`         // opened ones of these by what they seal
 	Receipts   int            `json:"receipts"`       // receipts that are right
+	Standing   Standing       `json:"standing"`
 	Faults     []Fault        `json:"faults"`
 	Notes      []string       `json:"notes"` // what an auditor should know or ask about
 }
@@ -32,6 +33,12 @@ type Report struct {
 type Roster struct {
 	Federation
 	Receipts int `json:"receipts"`
+}
+
+// Standing counts what is right of standing rounds.
+type Standing struct {
+	Agreements int `json:"agreements"`
+	Receipts   int `json:"receipts"` // of partners, for sets without what was removed
 }
 
 // Federation is a roster that was checked.
@@ -143,6 +150,9 @@ func (r Report) Write(w io.Writer) error {
 		p.line("  label     %s: %d%s", label, r.Labels[label], use)
 	}
 	p.line("receipts    %d right", r.Receipts)
+	if s := r.Standing; s != (Standing{}) {
+		p.line("standing    %d agreements and %d receipts of partners right", s.Agreements, s.Receipts)
+	}
 	for _, n := range r.Notes {
 		p.line("note        %s", n)
 	}

@@ -24,11 +24,11 @@ type askerState struct {
 	Known  standing.Mark
 	Base   []byte // segment: the publication, once it is whole
 
-	Next, Oldest uint32 // numbers of the next chunk, and of the oldest without its answer
-	Prepared     bool   // Wanted and Seen are those of this tag period
-	Wanted       []byte // segment: lookups to ask about
-	WantedAt     int64  // those before are asked
-	Todo         []byte // more lookups to ask about
+	Next, Oldest uint32   // numbers of the next chunk, and of the oldest without its answer
+	Prepared     bool     // Wanted and Seen are those of this tag period
+	Wanted       []byte   // segment: lookups to ask about
+	WantedAt     int64    // those before are asked
+	Todo         []byte   // more lookups to ask about
 	Asked        [][]byte // segments: tag, proof, lookup of what was asked
 	Had          [][]byte // segments: lookup and tag of the same
 	Kept         uint32   // entries of chunks below are in these segments

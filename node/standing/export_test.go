@@ -149,3 +149,7 @@ func Pretend(ctx context.Context, holder, asker *Service, id string, number uint
 		return a.write(tx, recordTheirs, 1, recordOf(run))
 	})
 }
+
+// Slow makes a service look after its subscriptions less often, so that months in a bubble
+// take seconds.
+func (s *Service) Slow(every time.Duration) { s.every = every }

@@ -111,23 +111,31 @@ type receiptRecord struct {
 	Index   uint32
 	Removed uint32
 	Time    int64
-	Opening []byte // of the sealed digest in the submitted chain
 }
 
-const labelApplied = "entente/standing-applied/1"
-
-// Applied stores a partner's receipt, and its sealed digest when it says something new.
+// Applied stores a partner's receipt; when it says something new also its sealed digest, and
+// a copy for the auditor.
 func (m meter) Applied(ctx context.Context, a standing.Applied, s round.Signed) error {
-	return m.s.o.Store.Update(ctx, func(tx *store.Tx) error {
+	fresh := false
+	err := m.s.o.Store.Update(ctx, func(tx *store.Tx) error {
 		var last receiptRecord
 		found, err := m.read(tx, recordReceipt, 0, &last)
 		if err != nil || found && last.Index == a.Index && last.Run == a.Run {
 			return err
 		}
-		r := receiptRecord{Signed: s, Run: a.Run, Index: a.Index, Removed: a.Removed, Time: a.Time}
-		if r.Opening, err = submit(tx, labelApplied, s.Body, time.Now()); err != nil {
+		fresh = true
+		opening, err := submit(tx, standing.AppliedLabel, s.Body, time.Now())
+		if err != nil {
 			return err
 		}
+		if err := m.write(tx, recordFiled, filedNumber(a.Index, a.Run), filedRecord{Signed: s, Opening: opening}); err != nil {
+			return err
+		}
+		r := receiptRecord{Signed: s, Run: a.Run, Index: a.Index, Removed: a.Removed, Time: a.Time}
 		return m.write(tx, recordReceipt, 0, r)
 	})
+	if err == nil && fresh {
+		m.s.submitted()
+	}
+	return err
 }

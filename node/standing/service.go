@@ -38,7 +38,7 @@ const (
 	checkTime  = 30 * time.Second // an urgent check waits for one partner at most
 )
 
-// Options wires a Service. All fields but Tap and Log are required.
+// Options wires a Service. All fields but Audit, Tap and Log are required.
 type Options struct {
 	Self       string
 	Key        *sign.PrivateKey
@@ -46,15 +46,17 @@ type Options struct {
 	Federation func() *federation.Federation // nil before one is joined
 	Rules      func() *policy.Bundle
 	Open       func(ctx context.Context, member string) (rounds.Stream, error)
-	Limit      int        // streams of partners at once
-	Tap        rounds.Tap // for demonstrations and tests
+	Audit      func(ctx context.Context) error // brings the audit folder up to date
+	Limit      int                             // streams of partners at once
+	Tap        rounds.Tap                      // for demonstrations and tests
 	Log        *slog.Logger
 }
 
 // Service runs the standing rounds of one node. It is safe for concurrent use.
 type Service struct {
-	o    Options
-	wake chan struct{} // capacity 1: lists or subscriptions have changed
+	o     Options
+	wake  chan struct{} // capacity 1: lists or subscriptions have changed
+	every time.Duration // passEvery, but for tests that live through months
 
 	// mu guards everything below.
 	mu      sync.Mutex
@@ -67,6 +69,9 @@ type Service struct {
 	// part of it was looked through for what must go.
 	forgotten int64
 	peeked    map[feedID]int64
+	mirrored  map[feedID]int64          // receipts below were found in the audit folder
+	tidied    map[standing.ID]time.Time // when what no longer takes part was last looked for
+	sealed    bool                      // the audit folder lacks something
 
 	deciding sync.Mutex // makes a decision and the quota that it uses one step
 }
@@ -109,8 +114,9 @@ func New(o Options) *Service {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{o: o, wake: make(chan struct{}, 1), changed: make(chan struct{}),
-		talks: map[standing.ID]*conversation{}, retries: map[standing.ID]retry{}, peeked: map[feedID]int64{}}
+	return &Service{o: o, wake: make(chan struct{}, 1), every: passEvery, changed: make(chan struct{}),
+		talks: map[standing.ID]*conversation{}, retries: map[standing.ID]retry{}, peeked: map[feedID]int64{},
+		mirrored: map[feedID]int64{}, tidied: map[standing.ID]time.Time{}}
 }
 
 // Run drives the subscriptions until the context ends; then it waits for every
@@ -128,7 +134,7 @@ func (s *Service) Run(ctx context.Context) error {
 		s.running = nil
 		s.mu.Unlock()
 	}()
-	tick := time.NewTicker(passEvery)
+	tick := time.NewTicker(s.every)
 	defer tick.Stop()
 	for ctx.Err() == nil {
 		next, err := s.pass(ctx)
@@ -158,6 +164,9 @@ func (s *Service) Changed() {
 // takeUp clears what a killed process left, and gives subscriptions that came back from a
 // backup a new secret: their next tag period begins anew.
 func (s *Service) takeUp(ctx context.Context) error {
+	if err := s.Roster(ctx); err != nil {
+		return err
+	}
 	all, err := s.load(ctx)
 	if err != nil {
 		return err
@@ -196,13 +205,13 @@ func (s *Service) pass(ctx context.Context) (time.Duration, error) {
 		return err
 	})
 	if err != nil {
-		return passEvery, err
+		return s.every, err
 	}
 	all, err := s.load(ctx)
 	if err != nil {
-		return passEvery, err
+		return s.every, err
 	}
-	next := passEvery
+	next := s.every
 	var errs []error
 	for _, f := range all { // what is wrong with one does not keep the others
 		wait, err := s.look(ctx, f, now)
@@ -212,19 +221,40 @@ func (s *Service) pass(ctx context.Context) (time.Duration, error) {
 		}
 		next = min(next, wait)
 	}
-	return max(next, time.Second), errors.Join(append(errs, s.forgetChanges(ctx, all))...)
+	return max(next, time.Second), errors.Join(append(errs, s.forgetChanges(ctx, all), s.mirror(ctx))...)
+}
+
+// mirror brings the audit folder up to date if something was sealed since, once for however
+// many streams.
+func (s *Service) mirror(ctx context.Context) error {
+	s.mu.Lock()
+	due := s.sealed
+	s.sealed = false
+	s.mu.Unlock()
+	if !due || s.o.Audit == nil {
+		return nil
+	}
+	return s.o.Audit(ctx)
+}
+
+// submitted notes that something was sealed.
+func (s *Service) submitted() {
+	s.mu.Lock()
+	s.sealed = true
+	s.mu.Unlock()
+	s.Changed()
 }
 
 // look starts a conversation about one subscription if something is due.
 func (s *Service) look(ctx context.Context, f *file, now time.Time) (time.Duration, error) {
 	if err := s.forget(ctx, f, now); err != nil {
-		return passEvery, err
+		return s.every, err
 	}
 	switch {
 	case f.machine.Stage().Over():
-		return passEvery, nil
+		return s.every, nil
 	case f.machine.Expire(now.UnixMilli()):
-		return passEvery, s.expire(ctx, f.ID)
+		return s.every, s.expire(ctx, f.ID)
 	}
 	s.mu.Lock()
 	wait := time.Until(s.retries[f.ID].at)
@@ -233,31 +263,32 @@ func (s *Service) look(ctx context.Context, f *file, now time.Time) (time.Durati
 		return wait, nil
 	}
 	due := false
+	s.startTidying(f, now)
 	switch stage := f.machine.Stage(); {
 	case stage == standing.Ending:
 		due = true
 	case stage < standing.Active:
 		due = f.machine.Proposer()
 	case f.Paused || f.Stopped != "":
-		return passEvery, nil
+		return s.every, nil
 	default:
 		due = f.machine.Proposer() && !now.Before(f.Next)
 		if !due {
 			gone, err := s.mustGo(ctx, f)
 			if err != nil {
-				return passEvery, err
+				return s.every, err
 			}
 			due = gone
 		}
 	}
 	if due {
 		s.start(f.ID)
-		return passEvery, nil
+		return s.every, nil
 	}
 	if f.machine.Proposer() && f.Next.After(now) {
 		return f.Next.Sub(now), nil
 	}
-	return passEvery, nil
+	return s.every, nil
 }
 
 // start drives a subscription in the background.
@@ -273,6 +304,44 @@ func (s *Service) start(id standing.ID) {
 			s.o.Log.Info("a standing round goes on later", "subscription", id, "error", err)
 		}
 	})
+}
+
+// startTidying lets what no longer takes part go within the day, whether or not anything runs.
+func (s *Service) startTidying(f *file, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f.machine.Stage() != standing.Active || s.running == nil || s.talks[f.ID] != nil || now.Sub(s.tidied[f.ID]) < sweepEvery {
+		return
+	}
+	s.tidied[f.ID] = now
+	ctx, id := s.running, f.ID
+	s.workers.Go(func() {
+		if err := s.tidy(ctx, id); err != nil && ctx.Err() == nil {
+			s.o.Log.Error("tidy a standing round", "subscription", standing.ID(id), "error", err)
+		}
+	})
+}
+
+// tidy does what follows a stream without one.
+func (s *Service) tidy(ctx context.Context, id standing.ID) error {
+	f, err := s.find(ctx, id)
+	if err != nil {
+		return err
+	}
+	ctx, free, err := s.claim(ctx, f, asking)
+	if err != nil {
+		return err
+	}
+	defer free()
+	if f, err = s.find(ctx, id); err != nil || f.machine.Stage() != standing.Active {
+		return err
+	}
+	hits, err := s.matched(ctx, f, nil)
+	if hits > 0 {
+		f.LastHits = uint32(hits)
+		err = errors.Join(err, s.put(ctx, f, nil))
+	}
+	return err
 }
 
 // claim makes the caller the only one who works on a subscription. A person ends whatever

@@ -28,6 +28,7 @@ const (
 	recordAsked    = "asked"    // asker: entries of chunks that no segment holds yet
 	recordSeen     = "seen"     // hits below this position were shown to a person
 	recordFound    = "found"    // when the hits from this position on were found
+	recordFiled    = "filed"    // holder: the partner's receipts for an auditor
 )
 
 // ofRuns are the records that are worth nothing once a subscription is over.

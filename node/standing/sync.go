@@ -176,13 +176,12 @@ func (t *talk) exchange(ctx context.Context, m round.Message) (done bool, err er
 func (t *talk) agreed(ctx context.Context) error {
 	agreement := t.f.machine.Agreement()
 	t.f.Next, t.f.Note = now(), ""
+	defer t.s.submitted()
 	return t.save(ctx, func(tx *store.Tx) (err error) {
-		t.f.Agreement, err = submit(tx, labelAgreement, agreement[:], time.Now())
+		t.f.Agreement, err = submit(tx, standing.AgreementLabel, agreement[:], time.Now())
 		return err
 	})
 }
-
-const labelAgreement = "entente/standing-agreement/1"
 
 // submit publishes a sealed digest in the submitted chain and returns its opening.
 func submit(tx *store.Tx, label string, content []byte, at time.Time) ([]byte, error) {
