@@ -25,6 +25,7 @@ type askerState struct {
 	Base   []byte // segment: the publication, once it is whole
 
 	Next, Oldest uint32   // numbers of the next chunk, and of the oldest without its answer
+	Made         int64    // the due time whose questions were all made, in Unix milliseconds
 	Prepared     bool     // Wanted and Seen are those of this tag period
 	Wanted       []byte   // segment: lookups to ask about
 	WantedAt     int64    // those before are asked
@@ -56,7 +57,7 @@ type blockRecord struct {
 // what questions and answers, which overlap, both change.
 type asker struct {
 	*feed
-	due     bool // a cadence's questions are asked
+	due     bool // a cadence's questions are asked, unless they were made for a sync that broke
 	checks  []check
 	left    int64  // places of the quota that are not used
 	charged uint32 // chunks that the holder has charged
@@ -129,7 +130,7 @@ func (a *asker) recover(ctx context.Context, cause error) error {
 	gone := a.state.files()
 	a.state.Blocks, a.state.Last, a.state.Mark, a.state.Base = 0, standing.Tag{}, standing.Mark{}, nil
 	a.state.Prepared, a.state.Wanted, a.state.Asked, a.state.Had, a.state.Kept = false, nil, nil, nil, a.state.Oldest
-	a.state.MatchedChunk = a.state.Oldest
+	a.state.MatchedChunk, a.state.Made = a.state.Oldest, 0
 	err := a.save(ctx, func(tx *store.Tx) error { return a.drop(tx, recordBlock, recordTheirs, recordAsked) })
 	return errors.Join(err, a.s.remove(gone))
 }

@@ -60,6 +60,9 @@ func newFile(id standing.ID, partner string, m *standing.Machine) *file {
 	return f
 }
 
+// dueAt names a cadence by the time when it was due. It stays until a sync went through.
+func (f *file) dueAt() int64 { return f.Next.UnixMilli() }
+
 // transition is the body of a RoundState entry in the local chain.
 type transition struct {
 	_      struct{} `codec:",toarray"`

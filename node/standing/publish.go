@@ -232,8 +232,8 @@ func evaluate(ctx context.Context, key *oprf.Key, inputs [][]byte) ([]standing.T
 	return tags, failed
 }
 
-// update makes the runs that are due: at a cadence always one, else only if something must
-// go. It reports whether it made any.
+// update makes the runs that are due: at a cadence always one, however often its syncs
+// break, else only if something must go. It reports whether it made any.
 func (h *shelf) update(ctx context.Context, due bool) (bool, error) {
 	if err := h.get(ctx); err != nil {
 		return false, err
@@ -242,6 +242,7 @@ func (h *shelf) update(ctx context.Context, due bool) (bool, error) {
 	if !ok {
 		return true, nil // the sync opens a new tag period
 	}
+	due = due && h.state.Made != h.f.dueAt()
 	c, err := h.s.changes(ctx, h.state.Seen)
 	if err != nil {
 		return false, err
@@ -254,11 +255,11 @@ func (h *shelf) update(ctx context.Context, due bool) (bool, error) {
 	if err != nil || !due && len(d.removes) == 0 {
 		return false, err
 	}
-	return true, h.runs(ctx, p.Index, d)
+	return true, h.runs(ctx, p.Index, d, due)
 }
 
 // runs makes as many runs as the changes need, at least one, in one step.
-func (h *shelf) runs(ctx context.Context, index uint32, d difference) error {
+func (h *shelf) runs(ctx context.Context, index uint32, d difference, due bool) error {
 	key, err := h.key(index)
 	if err != nil {
 		return err
@@ -282,6 +283,9 @@ func (h *shelf) runs(ctx context.Context, index uint32, d difference) error {
 		h.state.Changed += uint32(len(delta) / itemSize)
 	}
 	h.state.Seen = d.upTo
+	if due {
+		h.state.Made = h.f.dueAt()
+	}
 	err = h.s.o.Store.Update(ctx, func(tx *store.Tx) error {
 		for i, r := range made {
 			n := int64(marks[i].Run)

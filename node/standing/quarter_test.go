@@ -11,6 +11,10 @@ import (
 	"entente/node/standing"
 )
 
+// present moves a bubble's clock, which begins before entries may be made, to where they
+// may.
+func present() { time.Sleep(time.Until(time.Date(2030, 1, 1, 9, 0, 0, 0, time.UTC))) }
+
 // desk is a side with what its lists hold, for comparison.
 type desk struct {
 	*side
@@ -50,7 +54,7 @@ func TestQuarter(t *testing.T) {
 		draw := func() []string {
 			var out []string
 			for range 1 + random.IntN(6) {
-				out = append(out, numbers(random.IntN(250), 1)[0])
+				out = append(out, numbers(random.IntN(80), 1)[0])
 			}
 			slices.Sort(out)
 			return slices.Compact(out)
@@ -132,7 +136,7 @@ func TestQuarter(t *testing.T) {
 			}
 		}
 		w.halt(sides[0].side, sides[1].side)
-		if len(ever) < days/2 {
+		if len(ever) < 15 {
 			t.Errorf("only %d values were ever shared: the test shows little", len(ever))
 		}
 	})

@@ -122,7 +122,7 @@ func (a *asker) Questions(ctx context.Context, index uint32) iter.Seq2[standing.
 				return
 			}
 		}
-		if a.due {
+		if a.due && a.state.Made != a.f.dueAt() {
 			a.cadence(ctx, yield)
 		}
 	}
@@ -170,7 +170,8 @@ func (a *asker) cadence(ctx context.Context, yield func(standing.Question, error
 		return
 	}
 	defer queue.close()
-	for _, class := range standing.PlanQuestions(int(queue.len())) {
+	plan := standing.PlanQuestions(int(queue.len()))
+	for i, class := range plan {
 		if int64(class) > a.left {
 			class = classWithin(a.left)
 		}
@@ -180,7 +181,7 @@ func (a *asker) cadence(ctx context.Context, yield func(standing.Question, error
 		lookups, err := queue.next(class)
 		if err == nil {
 			var q standing.Question
-			if q, err = a.chunk(ctx, class, lookups, queue); err == nil {
+			if q, err = a.chunk(ctx, class, lookups, queue, i == len(plan)-1); err == nil {
 				a.left -= int64(class)
 				if !yield(q, nil) {
 					return
@@ -203,7 +204,9 @@ func classWithin(left int64) int {
 }
 
 // chunk makes the questions about some values; those that no longer take part are left out.
-func (a *asker) chunk(ctx context.Context, class int, lookups []store.Lookup, queue *queue) (standing.Question, error) {
+// The last one says that the cadence has its questions: a sync that breaks afterwards must
+// not use the quota again for padding.
+func (a *asker) chunk(ctx context.Context, class int, lookups []store.Lookup, queue *queue, last bool) (standing.Question, error) {
 	q := questionRecord{Class: uint32(class)}
 	eligible, err := a.s.eligible(ctx, a.f, lookups)
 	if err != nil {
@@ -222,13 +225,16 @@ func (a *asker) chunk(ctx context.Context, class int, lookups []store.Lookup, qu
 		q.Lookups = append(q.Lookups, l[:]...)
 	}
 	a.mu.Lock()
-	before, todo := a.state.WantedAt, a.state.Todo
+	before, todo, made := a.state.WantedAt, a.state.Todo, a.state.Made
 	a.state.WantedAt, a.state.Todo = queue.position, queue.rest
+	if last {
+		a.state.Made = a.f.dueAt()
+	}
 	a.mu.Unlock()
 	out, err := a.make(ctx, &q)
 	if err != nil {
 		a.mu.Lock()
-		a.state.WantedAt, a.state.Todo = before, todo
+		a.state.WantedAt, a.state.Todo, a.state.Made = before, todo, made
 		a.mu.Unlock()
 	}
 	return out, err

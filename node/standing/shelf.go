@@ -26,6 +26,7 @@ type shelfState struct {
 	Published   []byte   // segment: lookup, tag and whether it is published, by lookup
 	Last        standing.Mark
 	Seen        int64  // of the log of changes
+	Made        int64  // the due time that has its run, in Unix milliseconds
 	Changed     uint32 // items in delta records
 	Renew       bool   // a person, or an event, wants a new tag period
 	LastIndex   uint32
