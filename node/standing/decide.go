@@ -105,9 +105,9 @@ func (s *Service) consider(ctx context.Context, f *file) (ask, []store.List, gra
 		all, err = tx.Lists()
 		return err
 	})
-	a := ask{partner: partner, purpose: o.Purpose, us: o.Granted.Responder, them: o.Granted.Proposer, theirs: int64(o.Limit.Queries)}
+	a := ask{partner: partner, purpose: o.Purpose, us: o.Granted.Responder, them: o.Granted.Proposer, theirs: guesses(o.Limit)}
 	if err == nil {
-		a.used, err = s.usedToday(ctx, partner.ID)
+		a.used, err = s.usedToday(ctx, partner.ID, f.ID)
 	}
 	var chosen []store.List
 	var refused []string
@@ -201,7 +201,7 @@ func (t *talk) allowed(ctx context.Context) error {
 		return nil
 	}
 	q := ask{partner: partner, proposer: t.f.Proposer, purpose: t.f.machine.Offer().Purpose,
-		us: a.Terms.Responder, them: a.Terms.Proposer, ours: classOf(lists), theirs: int64(a.Limit.Queries)}
+		us: a.Terms.Responder, them: a.Terms.Proposer, ours: classOf(lists), theirs: guesses(a.Limit)}
 	if t.f.Proposer {
 		q.us, q.them = q.them, q.us
 	}

@@ -51,7 +51,7 @@ type ask struct {
 	purpose  string
 	us, them terms.Mode
 	ours     int64 // size class of the own lists
-	theirs   int64 // questions that the partner may ask in a tag period
+	theirs   int64 // values that the partner can have evaluated in a tag period
 	used     int64 // of the day's quota; when a sync asks again it is the agreement that counts
 }
 
@@ -83,7 +83,7 @@ func (s *Service) granted(a ask, lists []store.List) grant {
 		g := s.o.Rules().Grant(policy.Proposal{
 			Self: s.o.Self, Partner: a.partner.ID, PartnerRole: string(a.partner.Role), Proposer: a.proposer,
 			Kind: kind, Purpose: a.purpose, Lists: lists, AskedUs: a.us, AskedPartner: a.them,
-			OwnItems: a.ours, PartnerItems: a.theirs, Standing: true, Now: now(),
+			OwnItems: a.ours, PartnerItems: a.theirs, ItemsToday: a.used, Standing: true, Now: now(),
 		})
 		out.terms = terms.Merge(out.terms, g.Terms)
 		out.approval = out.approval || g.Approval
@@ -129,21 +129,42 @@ func (s *Service) prepare(ctx context.Context, r Request) (prepared, error) {
 		return p, err
 	}
 	p.digest = digest
-	p.ask = ask{partner: partner, proposer: true, purpose: r.Purpose, us: us, them: them, ours: classOf(p.lists), theirs: int64(p.limit.Queries)}
-	if p.ask.used, err = s.usedToday(ctx, partner.ID); err != nil {
+	p.ask = ask{partner: partner, proposer: true, purpose: r.Purpose, us: us, them: them, ours: classOf(p.lists), theirs: guesses(p.limit)}
+	if p.ask.used, err = s.usedToday(ctx, partner.ID, standing.ID{}); err != nil {
 		return p, err
 	}
 	p.grant = s.granted(p.ask, p.lists)
 	return p, nil
 }
 
-// usedToday is what the day's rounds with a partner have used of the rules' quota.
-func (s *Service) usedToday(ctx context.Context, partner string) (used int64, err error) {
+// usedToday is what counts against the rules' quota with a partner: what the day's rounds
+// have used, and what other standing rounds with it entitle it to, else many small ones would
+// add up to more than the rules allow.
+func (s *Service) usedToday(ctx context.Context, partner string, but standing.ID) (used int64, err error) {
 	err = s.o.Store.View(ctx, func(tx *store.Tx) error {
 		used, err = tx.Quota(partner, rounds.Day(now()))
 		return err
 	})
+	if err != nil {
+		return 0, err
+	}
+	all, err := s.load(ctx)
+	for _, f := range all {
+		if f.Partner != partner || f.ID == but || f.machine.Stage().Over() {
+			continue
+		}
+		limit := f.machine.Offer().Limit
+		if a := f.machine.Answer(); a.Created > 0 {
+			limit = a.Limit
+		}
+		used += guesses(limit)
+	}
 	return used, err
+}
+
+// guesses is how many values a partner who cheats can have evaluated in a tag period.
+func guesses(b standing.Bounds) int64 {
+	return int64(standing.Evaluations(b.Queries, b.Checks, b.Period))
 }
 
 // learns reads who is to learn.
