@@ -62,6 +62,8 @@ type asker struct {
 	left    int64  // places of the quota that are not used
 	charged uint32 // chunks that the holder has charged
 
+	checksLeft int // urgent checks of the day
+
 	mu    sync.Mutex
 	state askerState
 	set   *tagSet // of the partner; nil until it is needed

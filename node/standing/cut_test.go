@@ -32,6 +32,7 @@ func newBoth(t *testing.T) *both {
 	w := newWorld(t, "AU-TIP")
 	b := &both{world: w, au: w.fresh("AU"), id: w.fresh("ID")}
 	b.au.suspects("wanted", numbers(0, 8)...)
+	b.au.suspects("second", numbers(400, 1)...)
 	b.id.suspects("wanted", numbers(5, 8)...)
 	return b
 }

@@ -153,3 +153,40 @@ func Pretend(ctx context.Context, holder, asker *Service, id string, number uint
 // Slow makes a service look after its subscriptions less often, so that months in a bubble
 // take seconds.
 func (s *Service) Slow(every time.Duration) { s.every = every }
+
+// Evaluated counts what an asker keeps of what it had asked in one feed: entries by tag, and
+// by lookup in files.
+func (s *Service) Evaluated(ctx context.Context, id string, number uint8) (entries, had int, err error) {
+	f, err := s.named(ctx, id)
+	if err != nil {
+		return 0, 0, err
+	}
+	x, err := s.feed(f, number)
+	if err != nil {
+		return 0, 0, err
+	}
+	a := x.asker()
+	if err := a.get(ctx); err != nil {
+		return 0, 0, err
+	}
+	list, err := a.entries(ctx, a.state.Kept, a.state.Next)
+	if err != nil {
+		return 0, 0, err
+	}
+	entries = len(list)
+	for i, infos := range [][][]byte{a.state.Asked, a.state.Had} {
+		for _, info := range infos {
+			g, err := s.segment(info)
+			if err != nil {
+				return 0, 0, err
+			}
+			if i == 0 {
+				entries += int(g.Len())
+			} else {
+				had += int(g.Len())
+			}
+			closing(g)
+		}
+	}
+	return entries, had, nil
+}

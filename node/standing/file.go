@@ -84,13 +84,11 @@ func (s *Service) put(ctx context.Context, f *file, also func(*store.Tx) error) 
 		state = "paused"
 	}
 	moved := f.State != state
-	f.Updated, f.State, f.Over = time.Now(), state, f.machine.Stage().Over()
+	// Once this side has ended it, nothing is needed any more but the partner's ear.
+	f.Updated, f.State, f.Over = time.Now(), state, f.machine.Stage() >= standing.Ending
 	f.Expires = time.UnixMilli(f.machine.Offer().Expires)
 	if a := f.machine.Answer(); a.Expires > 0 {
 		f.Expires = time.UnixMilli(a.Expires)
-	}
-	if f.Record, err = wire.Marshal(f.details); err != nil {
-		return fmt.Errorf("store standing round: %w", err)
 	}
 	if f.Over {
 		f.Secret = nil
@@ -120,6 +118,10 @@ func (s *Service) put(ctx context.Context, f *file, also func(*store.Tx) error) 
 			if err := dropRecords(tx, f.ID); err != nil {
 				return err
 			}
+		}
+		var err error
+		if f.Record, err = wire.Marshal(f.details); err != nil { // also may have added to it
+			return err
 		}
 		return tx.PutSubscription(f.Subscription)
 	})

@@ -56,7 +56,41 @@ func (a *asker) match(ctx context.Context) (int, error) {
 			return 0, err
 		}
 	}
-	return a.tell(ctx, found, upTo)
+	from := a.state.MatchedChunk
+	hits, err := a.tell(ctx, found, upTo)
+	if err == nil && a.state.Oldest-from <= looseChunks { // else they become files at once
+		err = a.thin(ctx, from)
+	}
+	return hits, err
+}
+
+// thin drops loose entries of values that do not take part: checked without being on a list,
+// or deleted while the question was under way.
+func (a *asker) thin(ctx context.Context, from uint32) error {
+	for number := from; number < a.state.Oldest; number++ {
+		list, err := a.entries(ctx, number, number+1)
+		if err != nil {
+			return err
+		}
+		n := len(list)
+		if list, err = a.takingPart(ctx, list); err != nil {
+			return err
+		}
+		if len(list) == n {
+			continue
+		}
+		var b []byte
+		for _, e := range list {
+			b = appendEntry(b, e)
+		}
+		err = a.s.o.Store.Update(ctx, func(tx *store.Tx) error {
+			return tx.PutStanding(a.f.ID, a.number(), recordAsked, int64(number), b)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // entries returns the entries of loose chunks, sorted by tag.

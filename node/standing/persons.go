@@ -76,7 +76,7 @@ func (s *Service) End(ctx context.Context, id string) error {
 		return err
 	}
 	if _, err = f.machine.Quit(now().UnixMilli()); err == nil {
-		err = s.put(ctx, f, func(tx *store.Tx) error { return s.renewing(f)(tx) })
+		err = s.put(ctx, f, nil)
 	} else {
 		err = fmt.Errorf("end a standing round that is %s: %w", f.machine.Stage(), ErrState)
 	}
@@ -181,7 +181,7 @@ func (s *Service) checkOne(ctx context.Context, f *file, v indicator.Value) stri
 	var err error
 	for pause := 250 * time.Millisecond; ; pause *= 2 {
 		err = s.drive(ctx, f.ID, []*check{c})
-		if c.done || ctx.Err() != nil || quotaUsed(err) || !transient(err) {
+		if c.done || c.over || ctx.Err() != nil || quotaUsed(err) || !transient(err) {
 			break
 		}
 		timer := time.NewTimer(pause)
@@ -196,7 +196,7 @@ func (s *Service) checkOne(ctx context.Context, f *file, v indicator.Value) stri
 		return "hit"
 	case c.done:
 		return "no hit"
-	case quotaUsed(err):
+	case c.over || quotaUsed(err):
 		return "quota used up"
 	case transient(err):
 		return "not reached"

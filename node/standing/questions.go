@@ -47,6 +47,7 @@ type check struct {
 	lookup store.Lookup
 	number uint32 // of its chunk, once there is one
 	done   bool   // it was answered
+	over   bool   // the day's checks are used up: it was not asked
 	hit    bool
 }
 
@@ -54,6 +55,10 @@ type check struct {
 // cannot be asked again; so numbers go on where the holder's do.
 func (a *asker) Resume(ctx context.Context, index uint32, p standing.Position) (uint32, error) {
 	a.left, a.charged = int64(a.session.Queries)-int64(p.Used), p.Next
+	a.checksLeft = max(int(a.session.Checks)-int(p.Checks), 0)
+	if err := a.withdraw(ctx); err != nil {
+		return 0, err
+	}
 	if a.state.Oldest < p.Acknowledged || a.state.Next < p.Next {
 		lost, err := a.pending(ctx)
 		if err != nil {
@@ -75,6 +80,46 @@ func (a *asker) Resume(ctx context.Context, index uint32, p standing.Position) (
 		}
 	}
 	return a.state.Oldest, nil
+}
+
+// withdraw takes back what the holder has not charged, if the day's checks do not suffice for
+// the urgent questions in it: they would be refused, and all that follows with them. What is
+// not urgent is asked anew, under new numbers.
+func (a *asker) withdraw(ctx context.Context) error {
+	all, err := a.pending(ctx)
+	if err != nil {
+		return err
+	}
+	old := min(int(max(a.charged, a.state.Oldest)-a.state.Oldest), len(all)) // these are charged
+	urgent, todo := 0, slices.Clone(a.state.Todo)
+	for _, q := range all[old:] {
+		if q.Urgent {
+			urgent++
+		} else {
+			todo = append(todo, q.Lookups...)
+		}
+	}
+	if urgent <= a.checksLeft {
+		a.checksLeft -= urgent
+		return nil
+	}
+	before := a.state
+	a.state.Next, a.state.Todo = a.state.Oldest+uint32(old), todo
+	err = a.save(ctx, func(tx *store.Tx) error {
+		if err := a.drop(tx, recordQuestion); err != nil {
+			return err
+		}
+		for i, q := range all[:old] {
+			if err := a.write(tx, recordQuestion, int64(before.Oldest)+int64(i), q); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		a.state = before
+	}
+	return err
 }
 
 // pending are the chunks without answers, by number from the oldest on.
@@ -117,6 +162,10 @@ func (a *asker) Questions(ctx context.Context, index uint32) iter.Seq2[standing.
 			}
 		}
 		for i := range a.checks {
+			if a.checks[i].over = a.checksLeft == 0; a.checks[i].over {
+				continue
+			}
+			a.checksLeft--
 			q, err := a.urgent(ctx, &a.checks[i])
 			if !yield(q, err) || err != nil {
 				return

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,22 +42,10 @@ func newWorld(t *testing.T, basis string) *world {
 	present()
 	w := &world{t: t, base: t.TempDir(), net: &network{sides: map[string]*side{}, stopped: make(chan struct{})}}
 	ids := []string{"AU", "ID"}
-	var cards []string
 	for _, id := range ids {
-		c := config.Default()
-		c.Member = config.Member{ID: id, Name: "Member " + id, Role: "state"}
-		c.Network.Announce = []string{"/ip4/127.0.0.1/tcp/7101"}
-		must(t, second(node.Init(t.Context(), w.home(id), node.Setup{Config: c})))
-		cards = append(cards, filepath.Join(w.home(id), federation.CardName))
+		w.setUp(id)
 	}
-	file := filepath.Join(w.base, "fed.json")
-	must(t, second(federation.Create("test", file, cards)))
-	for _, id := range ids {
-		w.edit(id, func(n *node.Node) {
-			_, _, err := n.SignRoster(file)
-			must(t, err)
-		})
-	}
+	file := w.roster(1, ids...)
 	for i, id := range ids {
 		w.edit(id, func(n *node.Node) {
 			must(t, second(n.JoinFederation(t.Context(), file)))
@@ -87,6 +76,47 @@ func (w *world) editIn(dir string, f func(*node.Node)) {
 	f(n)
 }
 
+// setUp makes a further member, which never runs.
+func (w *world) setUp(id string) {
+	w.t.Helper()
+	c := config.Default()
+	c.Member = config.Member{ID: id, Name: "Member " + id, Role: "state"}
+	c.Network.Announce = []string{"/ip4/127.0.0.1/tcp/7101"}
+	must(w.t, second(node.Init(w.t.Context(), w.home(id), node.Setup{Config: c})))
+}
+
+// roster draws up a roster that its members sign.
+func (w *world) roster(version uint64, ids ...string) string {
+	w.t.Helper()
+	var cards []string
+	for _, id := range ids {
+		cards = append(cards, filepath.Join(w.home(id), federation.CardName))
+	}
+	file := filepath.Join(w.base, fmt.Sprintf("fed%d.json", version))
+	r, err := federation.Create("test", file, cards)
+	must(w.t, err)
+	r.Version = version
+	b, err := r.JSON()
+	must(w.t, err)
+	must(w.t, os.WriteFile(file, b, 0o600))
+	for _, id := range ids {
+		w.edit(id, func(n *node.Node) {
+			_, _, err := n.SignRoster(file)
+			must(w.t, err)
+		})
+	}
+	return file
+}
+
+// join lives by a roster from now on.
+func (s *side) join(file string) {
+	s.t.Helper()
+	fed, err := federation.Join(s.dir, file, s.keys, federation.Last{})
+	must(s.t, err)
+	s.fed.Store(fed)
+	must(s.t, s.Roster(s.t.Context()))
+}
+
 // side is a member's running standing rounds over a directory.
 type side struct {
 	*standing.Service
@@ -95,10 +125,12 @@ type side struct {
 	dir   string
 	basis string
 	store *store.Store
-	fed   *federation.Federation
+	keys  federation.Keys
+	fed   atomic.Pointer[federation.Federation]
 	ctx   context.Context
 	stop  context.CancelFunc
 	work  sync.WaitGroup
+	once  sync.Once
 }
 
 // fresh starts a member from a copy of its directory as it was set up.
@@ -121,12 +153,14 @@ func (w *world) start(id, dir string) *side {
 	must(w.t, err)
 	s.store, err = store.Open(w.t.Context(), dir, k.Store(), entry.Author{Member: id, Key: k.Identity()})
 	must(w.t, err)
-	s.fed, err = federation.Load(dir, id, federation.Keys{Sign: k.Identity().Public(), Transport: k.Transport().Public()})
+	s.keys = federation.Keys{Sign: k.Identity().Public(), Transport: k.Transport().Public()}
+	fed, err := federation.Load(dir, id, s.keys)
 	must(w.t, err)
+	s.fed.Store(fed)
 	bundle, err := policy.Load(os.DirFS(filepath.Join(dir, node.RulesFolder)))
 	must(w.t, err)
 	s.Service = standing.New(standing.Options{
-		Self: id, Key: k.Identity(), Store: s.store, Federation: func() *federation.Federation { return s.fed },
+		Self: id, Key: k.Identity(), Store: s.store, Federation: s.fed.Load,
 		Rules: func() *policy.Bundle { return bundle },
 		Open:  func(ctx context.Context, member string) (rounds.Stream, error) { return w.net.open(ctx, s, member) },
 		Limit: 8,
@@ -137,7 +171,7 @@ func (w *world) start(id, dir string) *side {
 	w.t.Cleanup(func() { // after a failure
 		s.stop()
 		w.net.heal()
-		s.work.Wait()
+		s.close()
 	})
 	s.work.Go(func() {
 		if err := s.Run(s.ctx); err != nil {
@@ -155,9 +189,17 @@ func (w *world) halt(sides ...*side) {
 		s.stop()
 	}
 	for _, s := range sides {
-		s.work.Wait()
-		must(w.t, s.store.Close())
+		s.close()
 	}
+}
+
+func (s *side) close() {
+	s.work.Wait()
+	s.once.Do(func() {
+		if err := s.store.Close(); err != nil {
+			s.t.Error(err)
+		}
+	})
 }
 
 // list imports rows into a list as the node does.
