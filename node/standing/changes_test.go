@@ -144,8 +144,12 @@ func TestDeletedItemsVanish(t *testing.T) {
 // standing round has ended.
 func TestHitsAreErased(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBoth(t)
-		b.sub = b.au.subscribe(func(r *standing.Request) { r.For = 60 * 24 * time.Hour })
+		w := newWorld(t, "AU-TIP")
+		w.every = 12 * time.Hour
+		b := w.both()
+		b.sub = b.au.subscribe(func(r *standing.Request) {
+			r.Every, r.Period, r.For = 4*24*time.Hour, 8*24*time.Hour, 60*24*time.Hour
+		})
 		b.found(time.Time{}, numbers(5, 3)...)
 		b.id.drop("wanted")
 		time.Sleep(50 * 24 * time.Hour)

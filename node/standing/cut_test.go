@@ -15,7 +15,7 @@ import (
 // race detector's run, which is ten times slower, takes fewer.
 func pace() int {
 	if testing.Short() {
-		return 9
+		return 12
 	}
 	return 1
 }
@@ -28,8 +28,9 @@ type both struct {
 	name   string // of the case
 }
 
-func newBoth(t *testing.T) *both {
-	w := newWorld(t, "AU-TIP")
+func newBoth(t *testing.T) *both { return newWorld(t, "AU-TIP").both() }
+
+func (w *world) both() *both {
 	b := &both{world: w, au: w.fresh("AU"), id: w.fresh("ID")}
 	b.au.suspects("wanted", numbers(0, 8)...)
 	b.au.suspects("second", numbers(400, 1)...)

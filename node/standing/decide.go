@@ -76,6 +76,7 @@ func (t *talk) decision(ctx context.Context) (*round.Message, error) {
 		return nil, &round.OverError{Code: wire.NotAvailable}
 	case g.approval:
 		m := t.f.machine.Defer()
+		t.f.Note = noteDecide
 		return &m, t.stored(t.save(ctx, noted))
 	}
 	m, err := t.s.accept(t.f, lists, merged)

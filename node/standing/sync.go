@@ -331,7 +331,7 @@ func (s *Service) settle(outer context.Context, t *talk, err error) error {
 	case err == nil:
 		s.reached(f.ID)
 		if f.machine.Stage() == standing.Waiting {
-			f.Note = "a person here has to decide"
+			f.Note = noteDecide
 			if f.Proposer {
 				f.Note = "a person at the partner has to decide"
 				s.later(f.ID)
@@ -355,6 +355,8 @@ func (s *Service) settle(outer context.Context, t *talk, err error) error {
 	}
 	return errors.Join(err, s.put(ctx, f, nil))
 }
+
+const noteDecide = "a person here has to decide"
 
 // heard notes what the partner says.
 func (s *Service) heard(f *file, code wire.Code) {

@@ -31,16 +31,17 @@ import (
 // world is a federation of AU and ID, set up once and started from copies, whose sides are
 // joined by streams in memory.
 type world struct {
-	t    *testing.T
-	base string
-	net  *network
+	t     *testing.T
+	base  string
+	net   *network
+	every time.Duration // how often sides look after their standing rounds
 }
 
 // newWorld sets the members up; basis is the legal basis of the first one's lists.
 func newWorld(t *testing.T, basis string) *world {
 	t.Helper()
 	present()
-	w := &world{t: t, base: t.TempDir(), net: &network{sides: map[string]*side{}, stopped: make(chan struct{})}}
+	w := &world{t: t, base: t.TempDir(), every: time.Hour, net: &network{sides: map[string]*side{}, stopped: make(chan struct{})}}
 	ids := []string{"AU", "ID"}
 	for _, id := range ids {
 		w.setUp(id)
@@ -165,7 +166,7 @@ func (w *world) start(id, dir string) *side {
 		Open:  func(ctx context.Context, member string) (rounds.Stream, error) { return w.net.open(ctx, s, member) },
 		Limit: 8,
 	})
-	s.Slow(time.Hour)
+	s.Slow(w.every)
 	s.ctx, s.stop = context.WithCancel(context.WithoutCancel(w.t.Context()))
 	w.net.join(s)
 	w.t.Cleanup(func() { // after a failure
