@@ -12,6 +12,7 @@ import (
 
 	"entente/node/standing"
 	"entente/node/store"
+	"entente/policy"
 	"entente/protocol/indicator"
 )
 
@@ -214,6 +215,41 @@ func TestCheckQuota(t *testing.T) {
 		b.next()
 		b.knows(b.au, numbers(5, 3)...) // what was checked is on no list here
 	})
+}
+
+// Rules are asked at every run. When they no longer allow it, the standing round is paused
+// on that side, with the ground; the partner hears nothing of it.
+func TestRulesAreAskedAgain(t *testing.T) {
+	for _, who := range []string{"AU", "ID"} {
+		t.Run(who, func(t *testing.T) {
+			inBubble(t, nil, func(b *both) {
+				s, other := b.au, b.id
+				if who == "ID" {
+					s, other = b.id, b.au
+				}
+				allow := s.rules.Load()
+				deny, err := policy.Parse(policy.DenyAll(3))
+				must(b.t, err)
+				s.rules.Store(deny)
+				b.au.suspects("wanted", numbers(10, 1)...)
+				time.Sleep(48 * time.Hour)
+				v, w := s.show(b.sub), other.show(b.sub)
+				if v.State != "paused" || !strings.Contains(v.Note, "no longer allow") || len(v.Grounds) == 0 {
+					b.t.Errorf("%s: %s, %q, %v", s.id, v.State, v.Note, v.Grounds)
+				}
+				if w.State != "active" || strings.Contains(w.Note, "rule") {
+					b.t.Errorf("%s: %s, %q", other.id, w.State, w.Note)
+				}
+				for _, d := range []*side{s, other} {
+					b.knows(d, numbers(5, 3)...)
+				}
+				s.rules.Store(allow)
+				must(b.t, s.Resume(b.t.Context(), b.sub))
+				b.next()
+				b.knows(b.au, append(numbers(5, 3), numbers(10, 1)...)...)
+			})
+		})
+	}
 }
 
 // Under a roster without the partner a standing round ends; under another one with it, it

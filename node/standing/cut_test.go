@@ -182,3 +182,37 @@ func TestChangesBrokenAtEachFrame(t *testing.T) {
 		})
 	}
 }
+
+// TestLongListsBroken breaks first runs of lists that take several blocks and several chunks
+// of questions: each goes on where it was, and no place is charged twice.
+func TestLongListsBroken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, "AU-TIP")
+		b := &both{world: w, au: w.fresh("AU"), id: w.fresh("ID")}
+		b.au.suspects("wanted", numbers(0, 4800)...)
+		b.id.suspects("wanted", numbers(4760, 4800)...)
+		for k := 7; ; k += 2*pace() + 3 {
+			b.name = fmt.Sprint("frame ", k)
+			b.net.arm(k)
+			begun := time.Now()
+			b.sub = b.au.subscribe(func(r *standing.Request) { r.Questions = 8192 })
+			cut := b.broken(time.Time{})
+			if cut {
+				b.kill(b.victims(k)...)
+			}
+			b.net.heal()
+			b.found(time.Time{}, numbers(4760, 40)...)
+			if v := b.id.show(b.sub); time.Since(begun) < 20*time.Hour && v.Asked > 5120 {
+				t.Errorf("%s: %d places were charged for 4,800 items", b.name, v.Asked)
+			}
+			must(t, b.au.End(t.Context(), b.sub))
+			for b.id.show(b.sub).State != "ended" {
+				time.Sleep(time.Second)
+			}
+			if !cut || t.Failed() {
+				break
+			}
+		}
+		b.halt(b.au, b.id)
+	})
+}

@@ -17,7 +17,9 @@ import (
 // Pause keeps a standing round from running, on this side, until Resume. A sync that is
 // under way ends at once.
 func (s *Service) Pause(ctx context.Context, id string) error {
-	return s.change(ctx, id, func(f *file) { f.Paused, f.Note = true, "a person paused it" }, nil)
+	return s.change(ctx, id, func(f *file) {
+		f.Paused, f.Note = true, "a person paused it; what is deleted meanwhile is taken back from the partner when it goes on"
+	}, nil)
 }
 
 // Resume lets a paused standing round go on, also one whose partner broke the protocol.

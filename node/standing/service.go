@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -200,16 +201,18 @@ func (s *Service) restored(ctx context.Context, f *file) error {
 // pass starts what is due, and returns when the next pass should be.
 func (s *Service) pass(ctx context.Context) (time.Duration, error) {
 	now := time.Now()
-	err := s.o.Store.Update(ctx, func(tx *store.Tx) error {
-		_, err := tx.TouchExpired(now)
-		return err
-	})
-	if err != nil {
-		return s.every, err
-	}
 	all, err := s.load(ctx)
 	if err != nil {
 		return s.every, err
+	}
+	if slices.ContainsFunc(all, func(f *file) bool { return !f.Over }) {
+		err := s.o.Store.Update(ctx, func(tx *store.Tx) error {
+			_, err := tx.TouchExpired(now)
+			return err
+		})
+		if err != nil {
+			return s.every, err
+		}
 	}
 	next := s.every
 	var errs []error

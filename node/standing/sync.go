@@ -318,6 +318,7 @@ func (s *Service) settle(outer context.Context, t *talk, err error) error {
 	if t.work.hits > 0 || t.work.ran {
 		f.LastHits = uint32(t.work.hits)
 	}
+	paused := f.Note
 	var broke *wire.ProtocolError
 	var said *wire.PeerError
 	var told *standing.Equivocation
@@ -352,6 +353,9 @@ func (s *Service) settle(outer context.Context, t *talk, err error) error {
 		if outer.Err() == nil {
 			f.Note = noteOf(err)
 		}
+	}
+	if f.Paused {
+		f.Note = paused // what the partner hears or says meanwhile is not why it stands still
 	}
 	return errors.Join(err, s.put(ctx, f, nil))
 }

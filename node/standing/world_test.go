@@ -128,6 +128,7 @@ type side struct {
 	store *store.Store
 	keys  federation.Keys
 	fed   atomic.Pointer[federation.Federation]
+	rules atomic.Pointer[policy.Bundle]
 	ctx   context.Context
 	stop  context.CancelFunc
 	work  sync.WaitGroup
@@ -160,9 +161,10 @@ func (w *world) start(id, dir string) *side {
 	s.fed.Store(fed)
 	bundle, err := policy.Load(os.DirFS(filepath.Join(dir, node.RulesFolder)))
 	must(w.t, err)
+	s.rules.Store(bundle)
 	s.Service = standing.New(standing.Options{
 		Self: id, Key: k.Identity(), Store: s.store, Federation: s.fed.Load,
-		Rules: func() *policy.Bundle { return bundle },
+		Rules: s.rules.Load,
 		Open:  func(ctx context.Context, member string) (rounds.Stream, error) { return w.net.open(ctx, s, member) },
 		Limit: 8,
 	})
