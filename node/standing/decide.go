@@ -69,21 +69,27 @@ func (t *talk) decision(ctx context.Context) (*round.Message, error) {
 	}
 	switch {
 	case len(lists) == 0 || !merged.Open():
-		t.f.machine.Finish(standing.Refused, wire.NotAvailable)
-		if err := t.save(ctx, noted); err != nil {
-			return nil, errors.Join(errUnstored, err)
-		}
-		return nil, &round.OverError{Code: wire.NotAvailable}
+		return nil, t.refuse(ctx, noted)
 	case g.approval:
 		m := t.f.machine.Defer()
 		t.f.Note = noteDecide
 		return &m, t.stored(t.save(ctx, noted))
 	}
 	m, err := t.s.accept(t.f, lists, merged)
-	if err != nil {
-		return nil, errors.Join(errUnstored, err)
+	if err != nil { // what the own lists do not fit, such as their least size, would tell of them
+		t.f.Grounds = append(t.f.Grounds, "the own lists do not fit what the offer asks for")
+		return nil, t.refuse(ctx, noted)
 	}
 	return &m, t.stored(t.save(ctx, noted))
+}
+
+// refuse ends the subscription and gives the neutral answer.
+func (t *talk) refuse(ctx context.Context, noted func(*store.Tx) error) error {
+	t.f.machine.Finish(standing.Refused, wire.NotAvailable)
+	if err := t.save(ctx, noted); err != nil {
+		return errors.Join(errUnstored, err)
+	}
+	return &round.OverError{Code: wire.NotAvailable}
 }
 
 func (t *talk) stored(err error) error {

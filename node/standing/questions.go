@@ -67,14 +67,12 @@ func (a *asker) Resume(ctx context.Context, index uint32, p standing.Position) (
 		for _, q := range lost { // begin them anew, under new numbers
 			a.state.Todo = append(a.state.Todo, q.Lookups...)
 		}
-		a.state.Oldest, a.state.Next = p.Next, p.Next
-		a.state.MatchedChunk = max(a.state.MatchedChunk, p.Next)
-		if a.state.Kept < p.Next {
-			if err := a.keep(ctx); err != nil {
-				return 0, err
-			}
-			a.state.Kept = p.Next
+		// What is kept goes to files before the numbers jump: the holder states how far.
+		if err := a.keep(ctx); err != nil {
+			return 0, err
 		}
+		a.state.Oldest, a.state.Next = p.Next, p.Next
+		a.state.MatchedChunk, a.state.Kept = max(a.state.MatchedChunk, p.Next), max(a.state.Kept, p.Next)
 		if err := a.save(ctx, func(tx *store.Tx) error { return a.drop(tx, recordQuestion) }); err != nil {
 			return 0, err
 		}
