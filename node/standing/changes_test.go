@@ -169,6 +169,8 @@ func TestHitsAreErased(t *testing.T) {
 // not keep other standing rounds from running.
 func TestDamagedPublication(t *testing.T) {
 	inBubble(t, nil, func(b *both) {
+		other := b.au.subscribe(nil)
+		b.au.ran(other, time.Time{})
 		files, err := filepath.Glob(filepath.Join(b.id.dir, store.SegmentFolder, "*"))
 		if err != nil || len(files) == 0 {
 			b.t.Fatalf("no files: %v", err)
@@ -176,7 +178,6 @@ func TestDamagedPublication(t *testing.T) {
 		for _, name := range files {
 			must(b.t, os.Truncate(name, 10))
 		}
-		other := b.au.subscribe(nil)
 		b.id.drop("wanted")
 		b.next()
 		b.id.suspects("wanted", numbers(0, 2)...)

@@ -14,6 +14,7 @@ import (
 type Filling struct {
 	tags                   []standing.Tag
 	set, items, asked, own []byte // segments: of the set in either store, of items, of entries
+	had                    []byte // segment: of entries by lookup
 }
 
 // Fill makes the files of n items.
@@ -67,6 +68,10 @@ func Fill(holder, asker *Service, n int) (Filling, error) {
 		}
 		return nil
 	})
+	if err != nil {
+		return f, err
+	}
+	f.had, err = asker.build(hadSize, lookupSize, wide(hadSize))
 	return f, err
 }
 
@@ -140,12 +145,13 @@ func Pretend(ctx context.Context, holder, asker *Service, id string, number uint
 	a := y.asker()
 	a.state = askerState{
 		Signed: signed, Index: index, Blocks: (period.Class + standing.BlockTags - 1) / standing.BlockTags, Last: f.tags[len(f.tags)-1],
-		Mark: after, Known: after, Base: f.own, Prepared: true, Asked: [][]byte{f.asked}, MatchedRun: 1,
+		Mark: after, Known: after, Base: f.own, Prepared: true, Asked: [][]byte{f.asked}, Had: [][]byte{f.had}, MatchedRun: 1,
 	}
 	return a.save(ctx, func(tx *store.Tx) error {
 		if a.state.Seen, err = tx.LastTouch(); err != nil {
 			return err
 		}
+		a.state.Rematched, a.state.Swept, a.state.SweptAt = a.state.Seen, a.state.Seen, now().UnixMilli()
 		return a.write(tx, recordTheirs, 1, recordOf(run))
 	})
 }
