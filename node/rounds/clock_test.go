@@ -152,7 +152,7 @@ func (x *pair) full(s *side, k int) bool {
 	x.name = fmt.Sprintf("%s from step %d on", s.id, k)
 	var step atomic.Int64
 	var until atomic.Pointer[time.Time]
-	s.storing = func() error {
+	fail := func() error {
 		if step.Add(1) == int64(k) {
 			end := time.Now().Add(3 * time.Minute)
 			until.Store(&end)
@@ -162,6 +162,7 @@ func (x *pair) full(s *side, k int) bool {
 		}
 		return nil
 	}
+	s.storing.Store(&fail)
 	v, err := x.au.Propose(x.t.Context(), request("ID"))
 	if err != nil {
 		if !errors.Is(err, store.ErrFull) {

@@ -118,7 +118,7 @@ func (x *pair) killAt(s *side, k int) bool {
 	var mu sync.Mutex
 	step := 0
 	x.net.arm(0)
-	s.point = func(name string) {
+	at := func(name string) {
 		mu.Lock()
 		defer mu.Unlock()
 		if step++; step == k {
@@ -127,6 +127,7 @@ func (x *pair) killAt(s *side, k int) bool {
 			x.net.halt()
 		}
 	}
+	s.point.Store(&at)
 	x.round = x.propose(x.au, request("ID"))
 	killed := x.until()
 	if killed {
@@ -138,7 +139,7 @@ func (x *pair) killAt(s *side, k int) bool {
 			return true
 		}
 	}
-	s.point = func(string) {}
+	s.point.Store(nil)
 	x.complete("which")
 	return killed
 }

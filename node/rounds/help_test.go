@@ -145,8 +145,8 @@ type side struct {
 	ctx     context.Context
 	stop    context.CancelFunc
 	work    sync.WaitGroup
-	point   func(name string) // called where a kill leaves a distinct state
-	storing func() error      // may fail what is stored
+	point   atomic.Pointer[func(name string)] // called where a kill leaves a distinct state
+	storing atomic.Pointer[func() error]      // may fail what is stored
 }
 
 // fresh starts a member from a copy of its directory as it was set up.
@@ -168,7 +168,7 @@ func (w *world) start(id, dir string) *side {
 // open opens a member's directory without running its rounds.
 func (w *world) open(id, dir string) *side {
 	w.t.Helper()
-	s := &side{id: id, dir: dir, point: func(string) {}, storing: func() error { return nil }}
+	s := &side{id: id, dir: dir}
 	c, err := config.Load(dir)
 	must(w.t, err)
 	unlock, err := keys.ParseUnlock(c.Keys.Unlock, c.Keys.UnlockFrom)
@@ -184,14 +184,27 @@ func (w *world) open(id, dir string) *side {
 	s.rules.Store(bundle)
 	s.Service = rounds.New(rounds.Options{
 		Self: id, Key: k.Identity(), Store: s.store, Federation: func() *federation.Federation { return s.fed },
-		Rules: func() *policy.Bundle { s.point("rules"); return s.rules.Load() },
+		Rules: func() *policy.Bundle { s.reach("rules"); return s.rules.Load() },
 		Open:  func(ctx context.Context, member string) (rounds.Stream, error) { return w.net.open(ctx, s, member) },
-		Audit: func(ctx context.Context) error { s.point("audit"); return s.store.Mirror(ctx, dir) },
+		Audit: func(ctx context.Context) error { s.reach("audit"); return s.store.Mirror(ctx, dir) },
 		Limit: w.limit,
 	})
-	s.OnStoring(func() error { return s.storing() })
-	s.OnStored(func() { s.point("stored") })
+	s.OnStoring(func() error {
+		if fail := s.storing.Load(); fail != nil {
+			return (*fail)()
+		}
+		return nil
+	})
+	s.OnStored(func() { s.reach("stored") })
 	return s
+}
+
+// reach tells the test that the member is at a point where a kill leaves a distinct
+// state.
+func (s *side) reach(name string) {
+	if at := s.point.Load(); at != nil {
+		(*at)(name)
+	}
 }
 
 // serve runs the rounds of an opened member.
