@@ -133,6 +133,7 @@ type intruder struct {
 	fed     *federation.Federation
 	victim  *member
 	machine *protocol.Machine
+	mine    *fabric.End // of the newest stream
 }
 
 // intrude takes ID's place: its node does not serve any more.
@@ -162,6 +163,7 @@ func intrude(t *testing.T, victim, id *member) *intruder {
 func (x *intruder) stream() (*fabric.End, *wire.Conn) {
 	x.t.Helper()
 	mine, theirs := fabric.Pipe(fabric.Link{})
+	x.mine = mine
 	go x.victim.Standing().Serve(x.t.Context(), end{theirs, "ID"})
 	conn := wire.NewConn(mine)
 	digest := x.fed.Digest()
@@ -198,6 +200,26 @@ func (x *intruder) read(c *wire.Conn) round.Message {
 // agree makes a subscription in which ID alone learns.
 func (x *intruder) agree(queries uint32) {
 	x.t.Helper()
+	x.accept(x.offer(protocol.Bounds{Cadence: 3600, Period: 24 * 3600, Tags: 1 << 20, Queries: queries, Checks: 1}))
+}
+
+// accept takes the answer to an offer and confirms it.
+func (x *intruder) accept(conn *wire.Conn) {
+	x.t.Helper()
+	defer x.mine.Cut()
+	out, err := x.machine.Step(x.read(conn), time.Now().UnixMilli())
+	if err != nil || out == nil {
+		x.t.Fatalf("no agreement: %v", err)
+	}
+	x.send(conn, out.Kind, out.Body)
+	if _, err := x.machine.Step(x.read(conn), time.Now().UnixMilli()); err != nil {
+		x.t.Fatal(err)
+	}
+}
+
+// offer sends an offer in which ID alone learns, and returns the stream for the answer.
+func (x *intruder) offer(limit protocol.Bounds) *wire.Conn {
+	x.t.Helper()
 	au, ok := x.fed.Find("AU")
 	if !ok {
 		x.t.Fatal("AU is not in the roster")
@@ -209,7 +231,7 @@ func (x *intruder) agree(queries uint32) {
 		Created: time.Now().UnixMilli(), Expires: time.Now().Add(30 * 24 * time.Hour).UnixMilli(),
 		Kinds: []protocol.Kind{{Name: "phone", Version: 1}}, Purpose: "trafficking", Basis: "ID-TIP",
 		Asked: terms.Widest(terms.IDs, terms.None), Granted: terms.Widest(terms.IDs, terms.None), Rules: make([]byte, 32),
-		Limit: protocol.Bounds{Cadence: 3600, Period: 24 * 3600, Tags: 1 << 20, Queries: queries, Checks: 1}, Class: 64,
+		Limit: limit, Class: 64,
 		Consequence: protocol.ConsequenceVersion,
 	}, round.Parties{Self: "ID", Peer: "AU", Roster: digest, Key: x.key, PeerKey: au.Key})
 	if err != nil {
@@ -218,28 +240,31 @@ func (x *intruder) agree(queries uint32) {
 	_, conn := x.stream()
 	next, _ := x.machine.Next()
 	x.send(conn, next.Kind, next.Body)
-	out, err := x.machine.Step(x.read(conn), time.Now().UnixMilli())
-	if err != nil || out == nil {
-		x.t.Fatalf("no agreement: %v", err)
-	}
-	x.send(conn, out.Kind, out.Body)
-	if _, err := x.machine.Step(x.read(conn), time.Now().UnixMilli()); err != nil {
-		x.t.Fatal(err)
-	}
+	return conn
 }
 
-// sync asks as many chunks of 64 guesses as there are, whatever the quota.
+// sync asks as many chunks of 64 guesses as there are, whatever the quota, some time after
+// the last sync.
 func (x *intruder) sync(c *greedy) error {
 	x.t.Helper()
+	time.Sleep(2 * time.Second)
 	mine, conn := x.stream()
+	defer func() { _ = mine.Close() }()
 	m, _ := x.machine.Sync()
 	x.send(conn, m.Kind, m.Body)
-	x.read(conn)
+	if _, err := protocol.Read(conn); err != nil {
+		return err
+	}
 	session, err := x.machine.Session(0, time.Now)
 	if err != nil {
 		x.t.Fatal(err)
 	}
-	_, err = protocol.Ask(x.t.Context(), mine, session, c, c)
+	if _, err = protocol.Ask(x.t.Context(), mine, session, c, c); err != nil {
+		return err
+	}
+	agreement := x.machine.Agreement()
+	x.send(conn, protocol.KindDone, protocol.Done{Agreement: agreement[:]})
+	_, err = protocol.Read(conn)
 	return err
 }
 

@@ -172,6 +172,9 @@ func (n *Node) Run(ctx context.Context, ready func()) error {
 	if err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}
+	if err := n.lasting.TakeUp(ctx); err != nil {
+		return errors.Join(fmt.Errorf("serve: %w", err), t.Close())
+	}
 	t.Handle(round.Protocol, func(ctx context.Context, s *transport.Stream) { n.rounds.Serve(ctx, s) })
 	t.Handle(protocol.Protocol, func(ctx context.Context, s *transport.Stream) { n.lasting.Serve(ctx, s) })
 	n.channel.Store(t)

@@ -32,8 +32,9 @@ import (
 // e_i for each i apart from the others, and look for Σ d_i·e_i = 0 as in a generalized
 // birthday problem (Wagner, 2002). For 2^a pairs that takes some 2^(a + 252/(1+a)) steps:
 // 2^127 for 2 pairs, 2^86 for 4, 2^66 for 8, 2^42 for 64, 2^33 for 1024. The honest proof of
-// such a batch then verifies, and most or all of its outputs are wrong. A batch of one or
-// two is sound. Blinded elements still hide the inputs, and the proof still hides the key.
+// such a batch then verifies, and most or all of its outputs are wrong. That is calculated:
+// nobody here has made such a proof. A batch of one or two is sound. Blinded elements still
+// hide the inputs, and the proof still hides the key.
 const (
 	// batchedSeed is the label of what the coefficients derive from.
 	batchedSeed = "entente/oprf/batched/1/seed"

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"maps"
 	"slices"
 	"sync"
 
@@ -23,6 +25,7 @@ type askerState struct {
 	Mark   standing.Mark
 	Known  standing.Mark
 	Base   []byte // segment: the publication, once it is whole
+	Folded uint32 // runs up to this one are in Base too
 
 	Next, Oldest uint32   // numbers of the next chunk, and of the oldest without its answer
 	Made         int64    // the due time whose questions were all made, in Unix milliseconds
@@ -130,22 +133,23 @@ func (a *asker) recover(ctx context.Context, cause error) error {
 	a.close()
 	a.s.o.Log.Warn("what was kept of a standing round is damaged; it is taken again", "subscription", a.f.ID, "error", cause)
 	gone := a.state.files()
-	a.state.Blocks, a.state.Last, a.state.Mark, a.state.Base = 0, standing.Tag{}, standing.Mark{}, nil
+	a.state.Blocks, a.state.Last, a.state.Mark, a.state.Base, a.state.Folded = 0, standing.Tag{}, standing.Mark{}, nil, 0
 	a.state.Prepared, a.state.Wanted, a.state.Asked, a.state.Had, a.state.Kept = false, nil, nil, nil, a.state.Oldest
 	a.state.MatchedChunk, a.state.Made = a.state.Oldest, 0
 	err := a.save(ctx, func(tx *store.Tx) error { return a.drop(tx, recordBlock, recordTheirs, recordAsked) })
 	return errors.Join(err, a.s.remove(gone))
 }
 
-// Begin forgets the set; with another tag period also all that was asked.
+// Begin forgets the set; with another tag period also all that was asked, which was asked
+// under another key.
 func (a *asker) Begin(ctx context.Context, p standing.Period, s round.Signed) error {
 	old := a.state
 	fresh := askerState{Signed: s, Index: p.Index, Mark: standing.Mark{}}
 	names := []string{recordBlock, recordTheirs}
 	gone := nameOf(old.Base)
-	if p.Index == old.Index {
+	if bytes.Equal(s.Body, old.Signed.Body) {
 		fresh = old
-		fresh.Signed, fresh.Blocks, fresh.Last, fresh.Mark, fresh.Base = s, 0, standing.Tag{}, standing.Mark{}, nil
+		fresh.Blocks, fresh.Last, fresh.Mark, fresh.Base, fresh.Folded = 0, standing.Tag{}, standing.Mark{}, nil, 0
 	} else {
 		names = append(names, recordQuestion, recordAsked)
 		gone = old.files()
@@ -244,7 +248,46 @@ func (a *asker) Apply(ctx context.Context, r standing.Run, m standing.Mark) erro
 		return err
 	}
 	set.apply(r.Additions, r.Tombstones)
+	if len(set.delta) >= a.s.held {
+		return a.fold(ctx)
+	}
 	return nil
+}
+
+// fold writes the partner's set, as the runs have left it, to the file of its publication.
+func (a *asker) fold(ctx context.Context) error {
+	set := a.set
+	base, err := a.s.build(standing.TagSize, standing.TagSize, func(w *store.SegmentWriter) error {
+		for t, err := range set.all() {
+			if err == nil {
+				err = w.Append(t[:])
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	before := a.state
+	a.state.Base, a.state.Folded = base, a.state.Mark.Run
+	if err := a.save(ctx, a.dropFolded); err != nil {
+		a.state = before
+		return errors.Join(err, a.s.remove(nameOf(base)))
+	}
+	a.close()
+	return a.s.remove(nameOf(before.Base))
+}
+
+// dropFolded erases runs that are in Base and whose additions were compared.
+func (a *asker) dropFolded(tx *store.Tx) error {
+	done := min(a.state.Folded, a.state.MatchedRun)
+	if done == 0 {
+		return nil
+	}
+	return tx.DropStanding(a.f.ID, a.number(), recordTheirs, int64(done)+1)
 }
 
 // tagSet is a partner's set: its publication and what runs have changed since.
@@ -259,9 +302,9 @@ func (a *asker) tags(ctx context.Context) (*tagSet, error) {
 		return a.set, nil
 	}
 	set := &tagSet{delta: map[standing.Tag]bool{}}
-	err := a.runsAfter(ctx, recordTheirs, 0, func(_ uint32, r runRecord) error {
+	err := a.runsAfter(ctx, recordTheirs, a.state.Folded, func(_ uint32, r runRecord) bool {
 		set.apply(splitTags(r.Additions), splitTags(r.Tombstones))
-		return nil
+		return true
 	})
 	if err == nil {
 		set.base, err = a.s.segment(a.state.Base)
@@ -287,6 +330,43 @@ func (s *tagSet) apply(additions, tombstones []standing.Tag) {
 	}
 	for _, t := range tombstones {
 		s.delta[t] = false
+	}
+}
+
+// all yields the set in order.
+func (s *tagSet) all() iter.Seq2[standing.Tag, error] {
+	return func(yield func(standing.Tag, error) bool) {
+		changed := slices.SortedFunc(maps.Keys(s.delta), compareTags)
+		// upTo yields what was added and is below a tag, or all of it.
+		upTo := func(limit *standing.Tag) bool {
+			for len(changed) > 0 && (limit == nil || compareTags(changed[0], *limit) < 0) {
+				if t := changed[0]; s.delta[t] && !yield(t, nil) {
+					return false
+				}
+				changed = changed[1:]
+			}
+			return true
+		}
+		for b, err := range s.base.From(0) {
+			if err != nil {
+				yield(standing.Tag{}, err)
+				return
+			}
+			t := standing.Tag(b)
+			if !upTo(&t) {
+				return
+			}
+			if in, ok := s.delta[t]; ok {
+				changed = changed[1:]
+				if !in {
+					continue
+				}
+			}
+			if !yield(t, nil) {
+				return
+			}
+		}
+		upTo(nil)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"entente/node/store"
+	"entente/protocol/standing"
 )
 
 func now() time.Time { return time.Now() }
@@ -106,22 +107,52 @@ func (s *Service) eligible(ctx context.Context, f *file, lookups []store.Lookup)
 	return out, nil
 }
 
-// mustGo tells whether something that is published must be taken back now.
-func (s *Service) mustGo(ctx context.Context, f *file) (bool, error) {
+// shelves are the feeds in which the partner learns.
+func (s *Service) shelves(f *file) (out []*shelf, err error) {
 	for _, number := range f.machine.Feeds() {
 		x, err := s.feed(f, number)
 		if err != nil {
-			return false, err
+			return nil, err
 		}
-		if x.session.Asker {
-			continue
+		if !x.session.Asker {
+			out = append(out, x.shelf())
 		}
-		gone, err := x.mustGo(ctx)
+	}
+	return out, nil
+}
+
+// mustGo tells whether the partner is to be told something at once, most of all that something
+// which is published no longer takes part.
+func (s *Service) mustGo(ctx context.Context, f *file) (bool, error) {
+	all, err := s.shelves(f)
+	for _, h := range all {
+		gone, err := h.mustGo(ctx)
 		if gone || err != nil {
 			return gone, err
 		}
 	}
-	return false, nil
+	return false, err
+}
+
+// lapse destroys the keys of a standing round that stands still, once something that is
+// published must go: no run takes it back, so at least nobody can have anything more
+// compared with it.
+func (s *Service) lapse(ctx context.Context, f *file) error {
+	all, err := s.shelves(f)
+	for _, h := range all {
+		gone, err := h.mustGo(ctx)
+		if err != nil {
+			return err
+		}
+		if gone && !h.state.Renew {
+			err := s.change(ctx, standing.ID(f.ID).String(), func(*file) {}, s.renewing)
+			if errors.Is(err, ErrState) {
+				return nil
+			}
+			return err
+		}
+	}
+	return err
 }
 
 // forgetChanges erases the part of the log of changes that every subscription has seen.

@@ -28,9 +28,10 @@ func inBubble(t *testing.T, change func(*standing.Request), test func(b *both)) 
 	})
 }
 
-// next waits for the next run of both sides.
+// next waits for the next run of both sides at the cadence: what goes at once is gone before.
 func (b *both) next() {
 	b.t.Helper()
+	time.Sleep(time.Minute)
 	after := *b.au.show(b.sub).LastRun
 	for _, s := range []*side{b.au, b.id} {
 		s.ran(b.sub, after)

@@ -178,7 +178,8 @@ func (s *Service) accept(f *file, lists []store.List, merged terms.Terms) (round
 }
 
 // allowed asks the own rules once more before a sync. If they no longer allow it, the
-// standing round is paused here, with the ground; the partner hears the neutral answer.
+// standing round is paused here, with the ground, and its key destroyed; the partner hears
+// what it hears of one that a person has paused.
 func (t *talk) allowed(ctx context.Context) error {
 	t.s.deciding.Lock()
 	defer t.s.deciding.Unlock()
@@ -217,11 +218,13 @@ func (t *talk) allowed(ctx context.Context) error {
 		return nil
 	}
 	t.f.Paused, t.f.Grounds, t.f.Note = true, g.grounds, "the own rules no longer allow it"
-	err = t.save(ctx, func(tx *store.Tx) error { return noteDecision(tx, t.f.ID, q, a.Kinds, g) })
+	err = t.save(ctx, func(tx *store.Tx) error {
+		return errors.Join(noteDecision(tx, t.f.ID, q, a.Kinds, g), t.s.renewing(t.f)(tx))
+	})
 	if err != nil {
 		return err
 	}
-	return &round.OverError{Code: wire.NotAvailable}
+	return paused()
 }
 
 // Approve lets a waiting offer through, if the own rules still allow it. The proposer gets

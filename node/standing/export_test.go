@@ -3,6 +3,7 @@ package standing
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"time"
 
 	"entente/node/store"
@@ -160,19 +161,123 @@ func Pretend(ctx context.Context, holder, asker *Service, id string, number uint
 // take seconds.
 func (s *Service) Slow(every time.Duration) { s.every = every }
 
-// Evaluated counts what an asker keeps of what it had asked in one feed: entries by tag, and
-// by lookup in files.
-func (s *Service) Evaluated(ctx context.Context, id string, number uint8) (entries, had int, err error) {
+// Fold makes a service hold fewer tags of a partner's runs in memory than it could, so that
+// they go into the file of the publication though lists are short.
+func (s *Service) Fold(tags int) { s.held = tags }
+
+// Folded is up to which run the file of a partner's publication was brought.
+func (s *Service) Folded(ctx context.Context, id string, number uint8) (uint32, error) {
+	a, err := s.askerOf(ctx, id, number)
+	if err != nil {
+		return 0, err
+	}
+	return a.state.Folded, nil
+}
+
+// Keyless tells whether the key of a holder's feed is destroyed.
+func (s *Service) Keyless(ctx context.Context, id string, number uint8) (bool, error) {
 	f, err := s.named(ctx, id)
 	if err != nil {
-		return 0, 0, err
+		return false, err
 	}
 	x, err := s.feed(f, number)
 	if err != nil {
-		return 0, 0, err
+		return false, err
+	}
+	h := x.shelf()
+	err = h.get(ctx)
+	return h.state.Nonce == [32]byte{} && len(h.state.Signed.Body) > 0, err
+}
+
+// Reopen renews a holder's feed and asks for its tag period on a stream that is gone already.
+// It returns the new period's number.
+func (s *Service) Reopen(ctx context.Context, id string, number uint8) (uint32, error) {
+	f, err := s.named(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	x, err := s.feed(f, number)
+	if err != nil {
+		return 0, err
+	}
+	h := x.shelf()
+	if err := s.o.Store.Update(ctx, h.renew); err != nil {
+		return 0, err
+	}
+	h.loaded, h.opening = true, ctx
+	gone, cancel := context.WithCancel(ctx)
+	cancel()
+	open, err := h.Period(gone)
+	return open.Period.Index, err
+}
+
+// Match makes the caller the one who looks for hits, until the returned function is called.
+// The context ends when somebody else needs the subscription.
+func (s *Service) Match(ctx context.Context, id string) (context.Context, func(), error) {
+	f, err := s.named(ctx, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	return s.claim(ctx, f, matching)
+}
+
+// Retire draws dummies of so many that were ever published, again and again, and returns them
+// in the order in which they go.
+func Retire(published uint32, counts ...int) ([]uint32, error) {
+	h := shelfState{Next: published}
+	var all []uint32
+	for _, n := range counts {
+		some, err := h.retire(n)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, some...)
+	}
+	if h.dummies() != int(published)-len(all) {
+		return nil, fmt.Errorf("%d are left", h.dummies())
+	}
+	return all, nil
+}
+
+// Join files entries in many small files, has them joined, and returns how many files of each
+// form there are then and how many entries.
+func (s *Service) Join(ctx context.Context, id string, number uint8, files int) (asked, had, entries int, err error) {
+	a, err := s.askerOf(ctx, id, number)
+	if err != nil {
+		return 0, 0, 0, err
+	}
+	for i := range files {
+		e := evaluated{lookup: store.Lookup{byte(i), 1}}
+		e.Tag[0], e.Tag[1] = byte(255-i), 1
+		if err := a.file([]evaluated{e}); err != nil {
+			return 0, 0, 0, err
+		}
+	}
+	if err := a.merge(ctx, func(l store.Lookup) bool { return l == store.Lookup{3, 1} }); err != nil {
+		return 0, 0, 0, err
+	}
+	entries, _, err = s.Evaluated(ctx, id, number)
+	return len(a.state.Asked), len(a.state.Had), entries, err
+}
+
+func (s *Service) askerOf(ctx context.Context, id string, number uint8) (*asker, error) {
+	f, err := s.named(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	x, err := s.feed(f, number)
+	if err != nil {
+		return nil, err
 	}
 	a := x.asker()
-	if err := a.get(ctx); err != nil {
+	return a, a.get(ctx)
+}
+
+// Evaluated counts what an asker keeps of what it had asked in one feed: entries by tag, and
+// by lookup in files.
+func (s *Service) Evaluated(ctx context.Context, id string, number uint8) (entries, had int, err error) {
+	a, err := s.askerOf(ctx, id, number)
+	if err != nil {
 		return 0, 0, err
 	}
 	list, err := a.entries(ctx, a.state.Kept, a.state.Next)

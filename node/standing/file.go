@@ -34,8 +34,8 @@ type details struct {
 	Confirmed bool   // proposer: the partner has said that it is active
 	Grounds   []string
 	Note      string
-	LastRun   int64  // Unix milliseconds of the last sync that went through; 0: none
-	LastHits  uint32 // hits that it found
+	Ran       int64 // Unix milliseconds of a sync that went through, until its hits are known
+	LastRun   int64 // and then; 0: none
 	Sent      uint64
 	Received  uint64
 	Agreement []byte // opening of the sealed digest of the agreement
@@ -127,6 +127,9 @@ func (s *Service) put(ctx context.Context, f *file, also func(*store.Tx) error) 
 	})
 	if err != nil {
 		return fmt.Errorf("store standing round: %w", err)
+	}
+	if f.Over {
+		s.over(f.ID)
 	}
 	s.notify()
 	return s.remove(dropped)

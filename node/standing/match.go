@@ -14,54 +14,101 @@ const (
 	// matchChunks bounds the entries that are compared or sorted at once: 256 chunks of
 	// 1,024 are 11 MB.
 	matchChunks = 256
+	// matchTags bounds the tags of a partner's runs that are held at once, in so many tags and
+	// one run: 2^18 are 12 MB as a map. More of them go into the file of its publication.
+	matchTags = 1 << 18
+	// tellHits are the hits stored in one step: nobody waits longer for the store because of
+	// how many there are.
+	tellHits = 128
 	// looseChunks and looseFiles are how many chunks or files of entries may lie about before
 	// they are joined.
 	looseChunks = 16
 	looseFiles  = 8
+	// mergeFiles are open at a time while files are joined.
+	mergeFiles = 16
 )
 
+// progress is how far was compared; it is stored with the hits that were found.
+type progress struct {
+	chunk, run uint32 // askerState.MatchedChunk and MatchedRun
+	changes    int64  // askerState.Rematched
+}
+
+func (s *askerState) progress() progress {
+	return progress{s.MatchedChunk, s.MatchedRun, s.Rematched}
+}
+
 // match compares what is new: answers with the partner's set, runs with all that was asked.
-// It is called when the stream has ended, so that its time tells the partner nothing.
-func (a *asker) match(ctx context.Context) (int, error) {
+// It goes in steps, so that what it has found is kept when it has to give way.
+func (a *asker) match(ctx context.Context) (hits int, err error) {
 	if err := a.get(ctx); err != nil || a.state.Index == 0 || len(a.state.Base) == 0 {
 		return 0, err
 	}
-	found := map[store.Lookup]evaluated{}
 	set, err := a.tags(ctx)
 	if err != nil {
 		return 0, err
 	}
-	defer a.close()
-	for from := a.state.MatchedChunk; from < a.state.Oldest; from += matchChunks {
-		list, err := a.entries(ctx, from, min(from+matchChunks, a.state.Oldest))
-		if err != nil {
-			return 0, err
+	first, at, found := a.state.MatchedChunk, a.state.progress(), map[store.Lookup]evaluated{}
+	tell := func() error {
+		n, err := a.tell(ctx, found, at)
+		hits += n
+		clear(found)
+		return err
+	}
+	for at.chunk < a.state.Oldest {
+		if err := a.matchChunks(ctx, set, &at.chunk, found); err != nil {
+			return hits, err
 		}
-		for _, e := range list {
-			in, err := set.has(e.Tag)
-			if err != nil {
-				return 0, err
-			}
-			if in {
-				found[e.lookup] = e
+		if at.chunk < a.state.Oldest {
+			if err := tell(); err != nil {
+				return hits, err
 			}
 		}
 	}
-	if err := a.matchRuns(ctx, found); err != nil {
-		return 0, err
+	for at.run < a.state.Mark.Run {
+		if err := a.matchRuns(ctx, &at.run, found); err != nil {
+			return hits, err
+		}
+		if at.run < a.state.Mark.Run {
+			if err := tell(); err != nil {
+				return hits, err
+			}
+		}
 	}
-	upTo := int64(0)
 	if a.state.Prepared {
-		if upTo, err = a.rematch(ctx, set, found); err != nil {
-			return 0, err
+		upTo, err := a.rematch(ctx, set, found)
+		if err != nil {
+			return hits, err
 		}
+		at.changes = max(at.changes, upTo)
 	}
-	from := a.state.MatchedChunk
-	hits, err := a.tell(ctx, found, upTo)
-	if err == nil && a.state.Oldest-from <= looseChunks { // else they become files at once
-		err = a.thin(ctx, from)
+	if err := tell(); err != nil {
+		return hits, err
+	}
+	if a.state.Oldest-first <= looseChunks { // else they become files at once
+		err = a.thin(ctx, first)
 	}
 	return hits, err
+}
+
+// matchChunks compares the next entries with the partner's set.
+func (a *asker) matchChunks(ctx context.Context, set *tagSet, from *uint32, found map[store.Lookup]evaluated) error {
+	to := min(*from+matchChunks, a.state.Oldest)
+	list, err := a.entries(ctx, *from, to)
+	if err != nil {
+		return err
+	}
+	for _, e := range list {
+		in, err := set.has(e.Tag)
+		if err != nil {
+			return err
+		}
+		if in {
+			found[e.lookup] = e
+		}
+	}
+	*from = to
+	return ctx.Err()
 }
 
 // thin drops loose entries of values that do not take part: checked without being on a list,
@@ -114,12 +161,12 @@ func (a *asker) entries(ctx context.Context, from, to uint32) ([]evaluated, erro
 	return list, err
 }
 
-// matchRuns looks for the additions of new runs among all that was asked.
-func (a *asker) matchRuns(ctx context.Context, found map[store.Lookup]evaluated) error {
+// matchRuns looks for the additions of the next runs among all that was asked.
+func (a *asker) matchRuns(ctx context.Context, after *uint32, found map[store.Lookup]evaluated) error {
 	var additions []standing.Tag
-	err := a.runsAfter(ctx, recordTheirs, a.state.MatchedRun, func(_ uint32, r runRecord) error {
-		additions = append(additions, splitTags(r.Additions)...)
-		return nil
+	err := a.runsAfter(ctx, recordTheirs, *after, func(number uint32, r runRecord) bool {
+		additions, *after = append(additions, splitTags(r.Additions)...), number
+		return len(additions) < a.s.held
 	})
 	if err != nil || len(additions) == 0 {
 		return err
@@ -141,7 +188,7 @@ func (a *asker) matchRuns(ctx context.Context, found map[store.Lookup]evaluated)
 			}
 		}
 	}
-	return nil
+	return ctx.Err()
 }
 
 func (a *asker) among(info []byte, additions []standing.Tag, found map[store.Lookup]evaluated) error {
@@ -163,48 +210,62 @@ func (a *asker) among(info []byte, additions []standing.Tag, found map[store.Loo
 	return nil
 }
 
-// tell stores the hits that are new to this subscription, with how far was compared. A hit
-// of a value that no longer takes part is none: the partner was asked under another premise.
-func (a *asker) tell(ctx context.Context, found map[store.Lookup]evaluated, rematched int64) (int, error) {
-	eligible, err := a.s.eligible(ctx, a.f, slices.Collect(maps.Keys(found)))
-	if err != nil {
+// tell stores the hits that are new to this subscription, and then how far was compared. A
+// hit of a value that no longer takes part is none: the partner was asked under another
+// premise.
+func (a *asker) tell(ctx context.Context, found map[store.Lookup]evaluated, at progress) (hits int, err error) {
+	fresh, err := a.fresh(ctx, found)
+	if err != nil || len(fresh) == 0 && at == a.state.progress() {
 		return 0, err
 	}
-	before, hits := a.state, 0
-	a.state.MatchedChunk, a.state.MatchedRun = a.state.Oldest, a.state.Mark.Run
-	a.state.Rematched = max(a.state.Rematched, rematched)
-	if len(eligible) == 0 && sameProgress(before, a.state) {
-		return 0, nil
-	}
-	err = a.save(ctx, func(tx *store.Tx) error {
-		fresh, err := a.fresh(tx, eligible, found)
-		if hits = len(fresh); hits == 0 || err != nil {
-			return err
-		}
-		first, err := tx.AddHits(a.f.ID, fresh)
+	before := a.state
+	a.state.MatchedChunk, a.state.MatchedRun, a.state.Rematched = at.chunk, at.run, at.changes
+	for last := false; !last; {
+		some := fresh[:min(len(fresh), tellHits)]
+		fresh = fresh[len(some):]
+		last = len(fresh) == 0
+		err = a.s.o.Store.Update(ctx, func(tx *store.Tx) error {
+			if len(some) > 0 {
+				first, err := tx.AddHits(a.f.ID, some)
+				if err == nil {
+					err = putFound(tx, a.f.ID, first, now())
+				}
+				if err != nil {
+					return err
+				}
+			}
+			if !last {
+				return nil
+			}
+			if err := a.dropFolded(tx); err != nil {
+				return err
+			}
+			return a.write(tx, recordAsker, 0, a.state)
+		})
 		if err != nil {
-			return err
+			a.state = before
+			return hits, err
 		}
-		return putFound(tx, a.f.ID, first, now())
-	})
-	if err != nil {
-		a.state = before
+		hits += len(some)
 	}
-	return hits, err
+	return hits, nil
 }
 
-// sameProgress tells whether nothing was compared that had not been before.
-func sameProgress(x, y askerState) bool {
-	return x.MatchedChunk == y.MatchedChunk && x.MatchedRun == y.MatchedRun && x.Rematched == y.Rematched
-}
-
-// fresh are the hits of records that this subscription has not told of, in the order of
-// their keyed lookups, which says nothing.
-func (a *asker) fresh(tx *store.Tx, eligible map[store.Lookup]store.Eligible, found map[store.Lookup]evaluated) ([]store.Hit, error) {
-	if len(eligible) == 0 {
+// fresh are the hits of records that take part and of which this subscription has not told,
+// in the order of their keyed lookups, which says nothing.
+func (a *asker) fresh(ctx context.Context, found map[store.Lookup]evaluated) ([]store.Hit, error) {
+	if len(found) == 0 {
 		return nil, nil
 	}
-	told, err := tx.HitsFrom(a.f.ID, 0)
+	eligible, err := a.s.eligible(ctx, a.f, slices.Collect(maps.Keys(found)))
+	if err != nil || len(eligible) == 0 {
+		return nil, err
+	}
+	var told []store.Hit
+	err = a.s.o.Store.View(ctx, func(tx *store.Tx) (err error) {
+		told, err = tx.HitsFrom(a.f.ID, 0)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -322,8 +383,31 @@ func (a *asker) merge(ctx context.Context, gone func(store.Lookup) bool) error {
 	return a.s.remove(nameOf(slices.Concat(before.Asked, before.Had)...))
 }
 
-// joined merges files of one form, if there are any.
-func (a *asker) joined(ctx context.Context, infos [][]byte, drop func([]byte) bool) ([][]byte, error) {
+// joined merges files of one form, a few at a time, until there is one. Which of two entries
+// with one key is kept does not matter: within a tag period they are the same.
+func (a *asker) joined(ctx context.Context, infos [][]byte, drop func([]byte) bool) (_ [][]byte, err error) {
+	var made [][]byte // of them only the last one is still needed in the end
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.s.remove(nameOf(made...)))
+		}
+	}()
+	queue := slices.Clone(infos)
+	for len(queue) > 1 || len(queue) == 1 && len(made) == 0 {
+		some := queue[:min(len(queue), mergeFiles)]
+		one, err := a.joinedOnce(ctx, some, drop)
+		if err != nil {
+			return nil, err
+		}
+		queue, made = append(queue[len(some):], one), append(made, one)
+	}
+	if len(made) > 1 {
+		err = a.s.remove(nameOf(made[:len(made)-1]...))
+	}
+	return queue, err
+}
+
+func (a *asker) joinedOnce(ctx context.Context, infos [][]byte, drop func([]byte) bool) ([]byte, error) {
 	var files []*store.Segment
 	defer func() {
 		for _, g := range files {
@@ -337,14 +421,11 @@ func (a *asker) joined(ctx context.Context, infos [][]byte, drop func([]byte) bo
 		}
 		files = append(files, g)
 	}
-	if len(files) == 0 {
-		return nil, nil
-	}
 	made, err := a.s.o.Store.MergeSegments(ctx, files, drop)
 	if err != nil {
 		return nil, err
 	}
-	return [][]byte{made.Encode()}, nil
+	return made.Encode(), nil
 }
 
 // answerOf tells whether an urgent check hit.

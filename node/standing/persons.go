@@ -18,7 +18,7 @@ import (
 // under way ends at once.
 func (s *Service) Pause(ctx context.Context, id string) error {
 	return s.change(ctx, id, func(f *file) {
-		f.Paused, f.Note = true, "a person paused it; what is deleted meanwhile is taken back from the partner when it goes on"
+		f.Paused, f.Note = true, "a person paused it; if something that was published is deleted meanwhile, the key of its tags is destroyed"
 	}, nil)
 }
 
@@ -110,7 +110,7 @@ func (s *Service) Cut(ctx context.Context, partner string) error {
 // Checked is what one partner answered to an urgent check.
 type Checked struct {
 	Partner string `json:"partner"`
-	Result  string `json:"result"` // hit, no hit, not available, quota used up, not reached
+	Result  string `json:"result"` // hit, no hit, not available, quota used up, busy, not reached
 	ID      string `json:"id"`     // of the standing round
 }
 
@@ -181,9 +181,12 @@ func (s *Service) checkOne(ctx context.Context, f *file, v indicator.Value) stri
 		}
 	}
 	var err error
+	turned := 0
 	for pause := 250 * time.Millisecond; ; pause *= 2 {
-		err = s.drive(ctx, f.ID, []*check{c})
-		if c.done || c.over || ctx.Err() != nil || quotaUsed(err) || !transient(err) {
+		if err = s.drive(ctx, f.ID, []*check{c}); saidBusy(err) {
+			turned++
+		}
+		if turned == checkTries || c.done || c.over || ctx.Err() != nil || quotaUsed(err) || !transient(err) {
 			break
 		}
 		timer := time.NewTimer(pause)
@@ -200,6 +203,8 @@ func (s *Service) checkOne(ctx context.Context, f *file, v indicator.Value) stri
 		return "no hit"
 	case c.over || quotaUsed(err):
 		return "quota used up"
+	case turned == checkTries:
+		return "busy"
 	case transient(err):
 		return "not reached"
 	}

@@ -185,16 +185,19 @@ func (x *feed) item(e store.Eligible) (standing.Item, error) {
 
 // dummies computes the tags of the next n dummies.
 func (h *shelf) dummies(ctx context.Context, key *oprf.Key, index uint32, n int) ([]standing.Tag, error) {
-	tags, err := h.dummiesFrom(ctx, key, index, h.state.Next, n)
+	places := make([]uint32, n)
+	for i := range places {
+		places[i] = h.state.Next + uint32(i)
+	}
 	h.state.Next += uint32(n)
-	return tags, err
+	return h.dummiesAt(ctx, key, index, places)
 }
 
-func (h *shelf) dummiesFrom(ctx context.Context, key *oprf.Key, index, first uint32, n int) ([]standing.Tag, error) {
+func (h *shelf) dummiesAt(ctx context.Context, key *oprf.Key, index uint32, places []uint32) ([]standing.Tag, error) {
 	in := standing.NewInputs(h.session.Agreement, h.session.Feed, index)
-	inputs := make([][]byte, n)
-	for i := range inputs {
-		inputs[i] = in.Padding(h.state.Dummies[:], first+uint32(i))
+	inputs := make([][]byte, len(places))
+	for i, place := range places {
+		inputs[i] = in.Padding(h.state.Dummies[:], place)
 	}
 	return evaluate(ctx, key, inputs)
 }
@@ -233,29 +236,41 @@ func evaluate(ctx context.Context, key *oprf.Key, inputs [][]byte) ([]standing.T
 }
 
 // update makes the runs that are due: at a cadence always one, however often its syncs
-// break, else only if something must go. It reports whether it made any.
-func (h *shelf) update(ctx context.Context, due bool) (bool, error) {
+// break, else only if something must go. A list that has grown beyond what was agreed still
+// has what must go taken back: that is errGrown.
+func (h *shelf) update(ctx context.Context, due bool) error {
 	if err := h.get(ctx); err != nil {
-		return false, err
+		return err
 	}
 	p, ok := h.current()
 	if !ok {
-		return true, nil // the sync opens a new tag period
+		return nil // the sync opens a new tag period
 	}
 	due = due && h.state.Made != h.f.dueAt()
 	c, err := h.s.changes(ctx, h.state.Seen)
 	if err != nil {
-		return false, err
+		return err
 	}
 	if c.all {
 		h.state.Renew = true
-		return true, nil
+		return nil
 	}
 	d, err := h.difference(ctx, c, false)
 	if err != nil || !due && len(d.removes) == 0 {
-		return false, err
+		return err
 	}
-	return true, h.runs(ctx, p.Index, d, due)
+	fits, tombstones := h.outlook(len(d.adds), len(d.removes))
+	if uint64(h.state.Last.Removed)+uint64(tombstones) > h.session.MostRemoved() {
+		h.state.Renew = true // the partner would refuse so many tombstones in one tag period
+		return nil
+	}
+	if !fits {
+		d.adds, d.upTo = nil, h.state.Seen // they stay to be added
+	}
+	if err := h.runs(ctx, p.Index, d, due); err != nil || fits {
+		return err
+	}
+	return errGrown
 }
 
 // runs makes as many runs as the changes need, at least one, in one step.
@@ -273,7 +288,7 @@ func (h *shelf) runs(ctx context.Context, index uint32, d difference, due bool) 
 	var marks []standing.Mark
 	var deltas [][]byte
 	for first := true; first || len(d.adds)+len(d.removes) > 0; first = false {
-		plan := standing.PlanRun(len(d.adds), len(d.removes), int(h.state.Next-h.state.First))
+		plan := standing.PlanRun(len(d.adds), len(d.removes), h.state.dummies())
 		run, delta, err := h.run(ctx, key, index, plan, &d, &adds)
 		if err != nil {
 			h.state = before
@@ -302,6 +317,22 @@ func (h *shelf) runs(ctx context.Context, index uint32, d difference, due bool) 
 	return err
 }
 
+// outlook tells what runs with so many additions and removals would lead to: whether the tags
+// stay within what was agreed, and how many tombstones there are in them.
+func (h *shelf) outlook(adds, removes int) (fits bool, tombstones int) {
+	living, dummies := int(h.state.Last.Living), h.state.dummies()
+	fits = true
+	for first := true; first || adds+removes > 0; first = false {
+		p := standing.PlanRun(adds, removes, dummies)
+		living += p.Adds + p.AddDummies - p.Removes - p.RemoveDummies
+		dummies += p.AddDummies - p.RemoveDummies
+		adds, removes = adds-p.Adds, removes-p.Removes
+		fits = fits && living <= int(h.session.Tags)
+		tombstones += p.Removes + p.RemoveDummies
+	}
+	return fits, tombstones
+}
+
 // run makes one run of the plan and takes what it tells off the difference.
 func (h *shelf) run(ctx context.Context, key *oprf.Key, index uint32, plan standing.RunPlan, d *difference, adds *[]standing.Tag) (standing.Run, []byte, error) {
 	var delta []byte
@@ -313,11 +344,14 @@ func (h *shelf) run(ctx context.Context, key *oprf.Key, index uint32, plan stand
 	for i, l := range d.removes[:plan.Removes] {
 		delta = appendItem(delta, l, item{tombstones[i], false})
 	}
-	gone, err := h.dummiesFrom(ctx, key, index, h.state.First, plan.RemoveDummies)
+	places, err := h.state.retire(plan.RemoveDummies)
 	if err != nil {
 		return standing.Run{}, nil, err
 	}
-	h.state.First += uint32(plan.RemoveDummies)
+	gone, err := h.dummiesAt(ctx, key, index, places)
+	if err != nil {
+		return standing.Run{}, nil, err
+	}
 	come, err := h.dummies(ctx, key, index, plan.AddDummies)
 	if err != nil {
 		return standing.Run{}, nil, err

@@ -1,6 +1,7 @@
 package standing
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -45,7 +46,8 @@ func (q questionRecord) question(number uint32) standing.Question {
 type check struct {
 	item   standing.Item
 	lookup store.Lookup
-	number uint32 // of its chunk, once there is one
+	made   bool   // it has a chunk
+	number uint32 // of its chunk
 	done   bool   // it was answered
 	over   bool   // the day's checks are used up: it was not asked
 	hit    bool
@@ -150,6 +152,9 @@ func (a *asker) Questions(ctx context.Context, index uint32) iter.Seq2[standing.
 		}
 		a.mu.Lock()
 		first := a.state.Oldest
+		for i, q := range old {
+			a.underWay(q, first+uint32(i))
+		}
 		a.mu.Unlock()
 		for i, q := range old {
 			if !q.Urgent && first+uint32(i) >= a.charged {
@@ -160,6 +165,9 @@ func (a *asker) Questions(ctx context.Context, index uint32) iter.Seq2[standing.
 			}
 		}
 		for i := range a.checks {
+			if a.checks[i].made {
+				continue
+			}
 			if a.checks[i].over = a.checksLeft == 0; a.checks[i].over {
 				continue
 			}
@@ -175,22 +183,32 @@ func (a *asker) Questions(ctx context.Context, index uint32) iter.Seq2[standing.
 	}
 }
 
+// underWay finds the check that a chunk is about, if a try that broke has made one: it is not
+// asked twice. The caller holds mu.
+func (a *asker) underWay(q questionRecord, number uint32) {
+	for i := range a.checks {
+		if c := &a.checks[i]; q.Urgent && bytes.Equal(q.Lookups, c.lookup[:]) {
+			c.made, c.number = true, number
+		}
+	}
+}
+
 // urgent makes the chunk of one check.
 func (a *asker) urgent(ctx context.Context, c *check) (standing.Question, error) {
 	q := questionRecord{Urgent: true, Class: standing.MinPlaces, Lookups: c.lookup[:],
 		Items: []itemRecord{{Kind: c.item.Kind, Version: c.item.Version, Element: c.item.Element}}}
-	out, err := a.make(ctx, &q)
-	c.number = out.Number
-	return out, err
+	return a.make(ctx, &q, func(number uint32) { c.made, c.number = true, number })
 }
 
-// make draws a chunk's seed and makes it durable with the state.
-func (a *asker) make(ctx context.Context, q *questionRecord) (standing.Question, error) {
+// make draws a chunk's seed and makes it durable, in one step with what change does to the
+// state.
+func (a *asker) make(ctx context.Context, q *questionRecord, change func(number uint32)) (standing.Question, error) {
 	rand.Read(q.Seed[:])
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	number := a.state.Next
+	before, number := a.state, a.state.Next
 	a.state.Next++
+	change(number)
 	err := a.save(ctx, func(tx *store.Tx) error {
 		if err := tx.AddQuota(a.f.Partner, rounds.Day(now()), int64(q.Class)); err != nil {
 			return err
@@ -198,7 +216,7 @@ func (a *asker) make(ctx context.Context, q *questionRecord) (standing.Question,
 		return a.write(tx, recordQuestion, int64(number), *q)
 	})
 	if err != nil {
-		a.state.Next--
+		a.state = before
 		return standing.Question{}, err
 	}
 	return q.question(number), nil
@@ -271,20 +289,12 @@ func (a *asker) chunk(ctx context.Context, class int, lookups []store.Lookup, qu
 		q.Items = append(q.Items, itemRecord{Kind: i.Kind, Version: i.Version, Element: i.Element})
 		q.Lookups = append(q.Lookups, l[:]...)
 	}
-	a.mu.Lock()
-	before, todo, made := a.state.WantedAt, a.state.Todo, a.state.Made
-	a.state.WantedAt, a.state.Todo = queue.position, queue.rest
-	if last {
-		a.state.Made = a.f.dueAt()
-	}
-	a.mu.Unlock()
-	out, err := a.make(ctx, &q)
-	if err != nil {
-		a.mu.Lock()
-		a.state.WantedAt, a.state.Todo, a.state.Made = before, todo, made
-		a.mu.Unlock()
-	}
-	return out, err
+	return a.make(ctx, &q, func(uint32) {
+		a.state.WantedAt, a.state.Todo = queue.position, queue.rest
+		if last {
+			a.state.Made = a.f.dueAt()
+		}
+	})
 }
 
 // queue is what waits to be asked: first a file, then what came since.
@@ -498,7 +508,8 @@ func (a *asker) Answered(ctx context.Context, index, number uint32, entries []st
 		return err
 	}
 	for i := range a.checks {
-		a.checks[i].done = a.checks[i].done || q.Urgent && a.checks[i].number == number
+		c := &a.checks[i]
+		c.done = c.done || q.Urgent && c.made && c.number == number
 	}
 	return nil
 }

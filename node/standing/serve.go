@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"entente/node/rounds"
 	"entente/node/store"
@@ -24,6 +25,8 @@ func (s *Service) serve(ctx context.Context, stream rounds.Stream) error {
 	stop := context.AfterFunc(ctx, stream.Reset)
 	defer stop()
 	t := newTalk(s, stream)
+	t.opening = time.AfterFunc(openingTime, stream.Reset)
+	defer t.opening.Stop()
 	first, err := t.first()
 	if err != nil || first == nil {
 		t.end(err)
@@ -42,9 +45,13 @@ func (s *Service) serve(ctx context.Context, stream rounds.Stream) error {
 	defer free()
 	ended := context.AfterFunc(ctx, stream.Reset)
 	defer ended()
-	if known, err := s.find(ctx, f.ID); err == nil {
+	switch known, err := s.find(ctx, f.ID); {
+	case err == nil && known.Partner == stream.Member():
 		f = known
-	} else if !errors.Is(err, ErrUnknown) {
+	case err == nil: // another member has offered under the same identifier meanwhile
+		t.end(unknown())
+		return unknown()
+	case !errors.Is(err, ErrUnknown):
 		t.end(err)
 		return err
 	}
@@ -166,7 +173,7 @@ func (t *talk) reply(ctx context.Context, m round.Message) (over bool, err error
 	case m.Kind == standing.KindOffer && before == standing.Offered:
 		out, err = t.decide(ctx)
 	case m.Kind == standing.KindSync && (t.f.Paused || t.f.Stopped != ""):
-		return true, &wire.ProtocolError{Code: wire.Busy, Err: errors.New("the standing round is paused here")}
+		return true, paused()
 	case before == standing.Answered && after == standing.Active:
 		t.work.due = true
 		err = t.agreed(ctx)
@@ -182,9 +189,16 @@ func (t *talk) reply(ctx context.Context, m round.Message) (over bool, err error
 		}
 	}
 	if m.Kind == standing.KindSync {
+		t.opening.Stop()
 		return true, t.sync(ctx)
 	}
 	return after.Over(), nil
+}
+
+// paused is what a partner is told of a standing round that stands still here, for whatever
+// reason.
+func paused() error {
+	return &wire.ProtocolError{Code: wire.Busy, Err: errors.New("the standing round is paused here")}
 }
 
 // count counts a new offer of a partner, in the step that stores it.

@@ -37,6 +37,13 @@ const (
 	retryFirst = 2 * time.Second  // after a failed stream
 	retryLast  = 10 * time.Minute // a partner that is away is tried this often at least
 	checkTime  = 30 * time.Second // an urgent check waits for one partner at most
+	checkTries = 5                // so often busy is more than the end of another sync: about 8 s
+	// quietTime is how long a partner's next sync is turned away after one. Looking for hits
+	// has this time for itself, so that whoever opens one stream after the other cannot keep
+	// this side from it; it is the same however many hits there are.
+	quietTime = time.Second
+	// openingTime is how long a partner may take from its greeting to a sync.
+	openingTime = time.Minute
 )
 
 // Options wires a Service. All fields but Audit, Tap and Log are required.
@@ -58,20 +65,21 @@ type Service struct {
 	o     Options
 	wake  chan struct{} // capacity 1: lists or subscriptions have changed
 	every time.Duration // passEvery, but for tests that live through months
+	held  int           // matchTags, but for tests with short lists
 
 	// mu guards everything below.
-	mu      sync.Mutex
-	changed chan struct{} // closed and replaced whenever a subscription changes
-	running context.Context
-	talks   map[standing.ID]*conversation
-	retries map[standing.ID]retry
-	workers sync.WaitGroup
-	// forgotten is up to where the log of changes was erased, peeked up to where a feed's
-	// part of it was looked through for what must go.
-	forgotten int64
-	peeked    map[feedID]int64
+	mu        sync.Mutex
+	changed   chan struct{} // closed and replaced whenever a subscription changes
+	running   context.Context
+	talks     map[standing.ID]*conversation
+	retries   map[standing.ID]retry
+	workers   sync.WaitGroup
+	forgotten int64                     // up to where the log of changes was erased
+	peeked    map[feedID]peek           // how far it was looked through for what must go
 	mirrored  map[feedID]int64          // receipts below were found in the audit folder
+	matches   map[standing.ID]bool      // hits are to be looked for as soon as no stream is at work
 	tidied    map[standing.ID]time.Time // when what no longer takes part was last looked for
+	synced    map[standing.ID]time.Time // when a sync last ended, however it did
 	sealed    bool                      // the audit folder lacks something
 
 	deciding sync.Mutex // makes a decision and the quota that it uses one step
@@ -83,6 +91,13 @@ type feedID struct {
 	feed uint8
 }
 
+// peek is how far the log of changes was looked through while a feed was as it is at a run of
+// a tag period: a later run may have published what has gone since.
+type peek struct {
+	index, run uint32
+	upTo       int64
+}
+
 // retry is when a partner that could not be reached is tried again.
 type retry struct {
 	at    time.Time
@@ -92,6 +107,8 @@ type retry struct {
 // conversation is whoever works on a subscription at a time.
 type conversation struct {
 	who    worker
+	member string // the partner
+	firm   bool   // it opens a tag period, and no stream ends it
 	cancel context.CancelFunc
 	ended  chan struct{}
 }
@@ -102,6 +119,7 @@ const (
 	asking    worker = iota // a stream of this side's own
 	answering               // a stream of the partner's
 	person                  // somebody on this side decides
+	matching                // this side looks for hits
 )
 
 // Errors on which a caller branches.
@@ -115,17 +133,14 @@ func New(o Options) *Service {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{o: o, wake: make(chan struct{}, 1), every: passEvery, changed: make(chan struct{}),
-		talks: map[standing.ID]*conversation{}, retries: map[standing.ID]retry{}, peeked: map[feedID]int64{},
-		mirrored: map[feedID]int64{}, tidied: map[standing.ID]time.Time{}}
+	return &Service{o: o, wake: make(chan struct{}, 1), every: passEvery, held: matchTags, changed: make(chan struct{}),
+		talks: map[standing.ID]*conversation{}, retries: map[standing.ID]retry{}, peeked: map[feedID]peek{},
+		mirrored: map[feedID]int64{}, matches: map[standing.ID]bool{}, tidied: map[standing.ID]time.Time{}, synced: map[standing.ID]time.Time{}}
 }
 
 // Run drives the subscriptions until the context ends; then it waits for every
-// conversation to end.
+// conversation to end. TakeUp comes before it.
 func (s *Service) Run(ctx context.Context) error {
-	if err := s.takeUp(ctx); err != nil && ctx.Err() == nil {
-		return fmt.Errorf("take up standing rounds: %w", err)
-	}
 	s.mu.Lock()
 	s.running = ctx
 	s.mu.Unlock()
@@ -162,8 +177,16 @@ func (s *Service) Changed() {
 	}
 }
 
-// takeUp clears what a killed process left, and gives subscriptions that came back from a
-// backup a new secret: their next tag period begins anew.
+// TakeUp clears what a killed process left, and gives subscriptions that came back from a
+// backup a new secret: their next tag period begins anew. It comes before Run and before the
+// first stream of a partner is served.
+func (s *Service) TakeUp(ctx context.Context) error {
+	if err := s.takeUp(ctx); err != nil {
+		return fmt.Errorf("take up standing rounds: %w", err)
+	}
+	return nil
+}
+
 func (s *Service) takeUp(ctx context.Context) error {
 	if err := s.Roster(ctx); err != nil {
 		return err
@@ -266,14 +289,14 @@ func (s *Service) look(ctx context.Context, f *file, now time.Time) (time.Durati
 		return wait, nil
 	}
 	due := false
-	s.startTidying(f, now)
+	s.tidySoon(f, now)
 	switch stage := f.machine.Stage(); {
 	case stage == standing.Ending:
 		due = true
 	case stage < standing.Active:
 		due = f.machine.Proposer()
 	case f.Paused || f.Stopped != "":
-		return s.every, nil
+		return s.every, s.lapse(ctx, f)
 	default:
 		due = f.machine.Proposer() && !now.Before(f.Next)
 		if !due {
@@ -298,7 +321,7 @@ func (s *Service) look(ctx context.Context, f *file, now time.Time) (time.Durati
 func (s *Service) start(id standing.ID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.running == nil || s.talks[id] != nil {
+	if talk := s.talks[id]; s.running == nil || talk != nil && talk.who != matching {
 		return
 	}
 	ctx := s.running
@@ -309,73 +332,31 @@ func (s *Service) start(id standing.ID) {
 	})
 }
 
-// startTidying lets what no longer takes part go within the day, whether or not anything runs.
-func (s *Service) startTidying(f *file, now time.Time) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if f.machine.Stage() != standing.Active || s.running == nil || s.talks[f.ID] != nil || now.Sub(s.tidied[f.ID]) < sweepEvery {
-		return
-	}
-	s.tidied[f.ID] = now
-	ctx, id := s.running, f.ID
-	s.workers.Go(func() {
-		if err := s.tidy(ctx, id); err != nil && ctx.Err() == nil {
-			s.o.Log.Error("tidy a standing round", "subscription", standing.ID(id), "error", err)
-		}
-	})
-}
-
-// tidy does what follows a stream without one.
-func (s *Service) tidy(ctx context.Context, id standing.ID) error {
-	f, err := s.find(ctx, id)
-	if err != nil {
-		return err
-	}
-	ctx, free, err := s.claim(ctx, f, asking)
-	if err != nil {
-		return err
-	}
-	defer free()
-	if f, err = s.find(ctx, id); err != nil || f.machine.Stage() != standing.Active {
-		return err
-	}
-	hits, err := s.matched(ctx, f, nil)
-	if hits > 0 {
-		f.LastHits = uint32(hits)
-		err = errors.Join(err, s.put(ctx, f, nil))
-	}
-	return err
-}
-
 // claim makes the caller the only one who works on a subscription. A person ends whatever
 // stream is at work. A partner's stream ends an older one of the partner's, and one of this
 // side's own if the partner is the proposer: so two sides that open at once cannot block
-// each other.
+// each other. The search for hits gives way to everybody and goes on afterwards: whoever had
+// to wait for it would learn how much there is to find.
 func (s *Service) claim(ctx context.Context, f *file, who worker) (context.Context, func(), error) {
 	ctx, cancel := context.WithCancel(ctx)
-	mine := &conversation{who: who, cancel: cancel, ended: make(chan struct{})}
-	for {
+	mine := &conversation{who: who, member: f.Partner, cancel: cancel, ended: make(chan struct{})}
+	for first := true; ; first = false {
 		s.mu.Lock()
 		old := s.talks[f.ID]
+		if first && who == answering && !s.admissible(f, old) {
+			s.mu.Unlock()
+			cancel()
+			return nil, nil, busy()
+		}
 		if old == nil {
-			if who == answering && s.answered() >= s.o.Limit {
-				s.mu.Unlock()
-				cancel()
-				return nil, nil, busy()
-			}
 			s.talks[f.ID] = mine
 			s.mu.Unlock()
 			break
 		}
-		s.mu.Unlock()
-		yields := old.who != person && (who == person || who == answering && (old.who == answering || !f.machine.Proposer()))
-		if who == answering && !yields {
-			cancel()
-			return nil, nil, busy()
-		}
-		if yields {
+		if gives(old, who, f.machine.Proposer()) {
 			old.cancel()
 		}
+		s.mu.Unlock()
 		select {
 		case <-old.ended:
 		case <-ctx.Done():
@@ -393,19 +374,60 @@ func (s *Service) claim(ctx context.Context, f *file, who worker) (context.Conte
 	}, nil
 }
 
-func busy() error {
-	return &wire.ProtocolError{Code: wire.Busy, Err: errors.New("this side is at work on the subscription, or on too many")}
+// gives tells whether whoever is at work gives way to somebody else.
+func gives(old *conversation, to worker, proposer bool) bool {
+	switch {
+	case old.who == person || to == matching:
+		return false
+	case old.who == matching || to == person:
+		return true
+	}
+	return to == answering && !old.firm && (old.who == answering || !proposer)
 }
 
-// answered counts the partners' streams; the caller holds mu.
-func (s *Service) answered() int {
-	n := 0
+// firmly keeps partners' streams from ending the conversation about a subscription, until the
+// returned function is called.
+func (s *Service) firmly(id standing.ID) (free func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	talk := s.talks[id]
+	if talk == nil {
+		return func() {}
+	}
+	talk.firm = true
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		talk.firm = false
+	}
+}
+
+// admissible tells whether a partner's stream may be served now: not while somebody is at work
+// who does not give way, not right after a sync, and not if the node answers as many streams as
+// it may, or half of that for the same partner. The caller holds mu.
+func (s *Service) admissible(f *file, old *conversation) bool {
+	switch {
+	case old != nil && !gives(old, answering, f.machine.Proposer()):
+		return false
+	case old != nil && old.who == answering:
+		return true // its place is free when it has ended
+	case time.Since(s.synced[f.ID]) < quietTime:
+		return false
+	}
+	all, same := 0, 0
 	for _, c := range s.talks {
 		if c.who == answering {
-			n++
+			all++
+			if c.member == f.Partner {
+				same++
+			}
 		}
 	}
-	return n
+	return all < s.o.Limit && same < max(s.o.Limit/2, 1)
+}
+
+func busy() error {
+	return &wire.ProtocolError{Code: wire.Busy, Err: errors.New("this side is at work on the subscription, or on too many")}
 }
 
 // notify wakes everyone who waits for a subscription to change.
@@ -430,6 +452,17 @@ func (s *Service) later(id standing.ID) {
 	pause := min(max(2*s.retries[id].pause, retryFirst), retryLast)
 	s.retries[id] = retry{time.Now().Add(pause), pause}
 	s.Changed()
+}
+
+// over forgets what is kept in memory of a subscription that is over.
+func (s *Service) over(id standing.ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.tidied, id)
+	delete(s.synced, id)
+	for feed := range uint8(2) {
+		delete(s.peeked, feedID{id, feed})
+	}
 }
 
 func (s *Service) reached(id standing.ID) {

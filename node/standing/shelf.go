@@ -2,10 +2,13 @@ package standing
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"iter"
+	"math/big"
 	"slices"
+	"time"
 
 	"entente/crypto/oprf"
 	"entente/node/store"
@@ -17,19 +20,55 @@ import (
 // shelfState is what a holder keeps of a feed, besides its runs. The key derives from the
 // subscription's secret and the nonce: without the nonce nobody can derive it again.
 type shelfState struct {
-	_           struct{}     `codec:",toarray"`
-	Signed      round.Signed // the tag period; empty: none yet
-	Nonce       [32]byte
-	Dummies     [32]byte // seed of the dummies' inputs
-	First, Next uint32   // places of the living dummies
-	Tags        []byte   // segment: the publication, sorted
-	Published   []byte   // segment: lookup, tag and whether it is published, by lookup
-	Last        standing.Mark
-	Seen        int64  // of the log of changes
-	Made        int64  // the due time that has its run, in Unix milliseconds
-	Changed     uint32 // items in delta records
-	Renew       bool   // a person, or an event, wants a new tag period
-	LastIndex   uint32
+	_         struct{}     `codec:",toarray"`
+	Signed    round.Signed // the tag period; empty: none yet
+	Nonce     [32]byte
+	Dummies   [32]byte // seed of the dummies' inputs
+	Next      uint32   // place of the next dummy
+	Gone      []uint32 // places of dummies that runs have removed, ascending
+	Tags      []byte   // segment: the publication, sorted
+	Published []byte   // segment: lookup, tag and whether it is published, by lookup
+	Last      standing.Mark
+	Seen      int64  // of the log of changes
+	Made      int64  // the due time that has its run, in Unix milliseconds
+	Changed   uint32 // items in delta records
+	Renew     bool   // a person, or an event, wants a new tag period
+	LastIndex uint32
+	SentDay   int64  // Sent counts on this day since 1970
+	Sent      uint64 // tags of the publication that went out
+}
+
+// publicationsADay bounds how often the whole publication goes out to one partner: one that
+// begins anew again and again would have this side read and send it without end.
+const publicationsADay = 8
+
+// dummies is how many dummies are in the partner's hands.
+func (s *shelfState) dummies() int { return int(s.Next) - len(s.Gone) }
+
+// retire takes so many dummies off, each of those in the partner's hands as likely as any
+// other: if dummies went by age, a tombstone of a young tag would be a real one.
+func (s *shelfState) retire(n int) ([]uint32, error) {
+	living := make([]uint32, 0, s.dummies())
+	gone := s.Gone
+	for place := range s.Next {
+		if len(gone) > 0 && gone[0] == place {
+			gone = gone[1:]
+			continue
+		}
+		living = append(living, place)
+	}
+	for i := range n {
+		k, err := rand.Int(rand.Reader, big.NewInt(int64(len(living)-i)))
+		if err != nil {
+			return nil, fmt.Errorf("draw dummies: %w", err)
+		}
+		j := i + int(k.Int64())
+		living[i], living[j] = living[j], living[i]
+	}
+	out := living[:n]
+	s.Gone = append(slices.Clone(s.Gone), out...)
+	slices.Sort(s.Gone)
+	return out, nil
 }
 
 // shelf is a holder's feed. It implements standing.Shelf.
@@ -37,6 +76,9 @@ type shelf struct {
 	*feed
 	state  shelfState
 	loaded bool
+	// opening, if set, is used while a tag period is opened: it outlives the stream in which the
+	// partner asks for it, so that a broken link does not lose the work.
+	opening context.Context
 }
 
 func (x *feed) shelf() *shelf { return &shelf{feed: x} }
@@ -77,7 +119,13 @@ func (h *shelf) Period(ctx context.Context) (standing.Open, error) {
 	}
 	p, ok := h.current()
 	if !ok {
-		if err := h.begin(ctx); err != nil {
+		if h.opening != nil {
+			ctx = h.opening
+		}
+		free := h.s.firmly(h.f.ID)
+		err := h.begin(ctx)
+		free()
+		if err != nil {
 			return standing.Open{}, fmt.Errorf("open a tag period: %w", err)
 		}
 		if p, ok = h.current(); !ok {
@@ -96,11 +144,17 @@ func (h *shelf) Publication(ctx context.Context, index, block uint32) iter.Seq2[
 			return
 		}
 		g, err := h.s.segment(h.state.Tags)
+		if err == nil {
+			err = h.maySend(g.Len())
+		}
 		if err != nil {
+			closing(g)
 			yield(standing.Tag{}, err)
 			return
 		}
 		defer closing(g)
+		sent := uint64(0)
+		defer func() { h.noteSent(ctx, sent) }()
 		for entry, err := range g.From(int64(block) * standing.BlockTags) {
 			if err == nil {
 				err = ctx.Err()
@@ -109,12 +163,36 @@ func (h *shelf) Publication(ctx context.Context, index, block uint32) iter.Seq2[
 				yield(standing.Tag{}, err)
 				return
 			}
+			sent++
 			if !yield(standing.Tag(entry), nil) {
 				return
 			}
 		}
 	}
 }
+
+// maySend turns a partner away that has begun a publication of so many tags too often today.
+func (h *shelf) maySend(tags int64) error {
+	if today := epochDay(now()); h.state.SentDay != today {
+		h.state.SentDay, h.state.Sent = today, 0
+	}
+	if h.state.Sent >= publicationsADay*uint64(tags) {
+		return &wire.ProtocolError{Code: wire.Busy, Err: errors.New("the partner takes the publication too often")}
+	}
+	return nil
+}
+
+// noteSent counts tags that went out, also when the stream broke.
+func (h *shelf) noteSent(ctx context.Context, n uint64) {
+	h.state.Sent += n
+	err := h.s.o.Store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return h.write(tx, recordShelf, 0, h.state) })
+	if err != nil {
+		h.s.o.Log.Error("count what was published", "subscription", h.f.ID, "error", err)
+	}
+}
+
+// epochDay numbers the UTC days since 1970.
+func epochDay(t time.Time) int64 { return t.Unix() / (24 * 60 * 60) }
 
 func (h *shelf) in(index uint32) error {
 	if p, ok := h.current(); !ok || p.Index != index {
@@ -264,20 +342,24 @@ func (h *shelf) difference(ctx context.Context, c changes, removalsOnly bool) (d
 	return d, nil
 }
 
-// mustGo tells whether a value that is published no longer takes part.
-func (x *feed) mustGo(ctx context.Context) (bool, error) {
-	h := x.shelf()
-	if err := h.get(ctx); err != nil {
+// mustGo tells whether the partner is to be told something at once: that a value which is
+// published no longer takes part, or that its tags are worth nothing any more. A tag period
+// whose time is over does not hide the former: the partner still has its tags.
+func (h *shelf) mustGo(ctx context.Context) (bool, error) {
+	if err := h.get(ctx); err != nil || len(h.state.Signed.Body) == 0 {
 		return false, err
 	}
-	if _, ok := h.current(); !ok {
-		return false, nil
+	if h.state.Renew {
+		return true, nil
 	}
-	id := feedID{x.f.ID, x.session.Feed}
-	x.s.mu.Lock()
-	from := max(h.state.Seen, x.s.peeked[id])
-	x.s.mu.Unlock()
-	c, err := x.s.changes(ctx, from)
+	id := feedID{h.f.ID, h.session.Feed}
+	peeked := peek{index: h.state.LastIndex, run: h.state.Last.Run, upTo: h.state.Seen}
+	h.s.mu.Lock()
+	if p := h.s.peeked[id]; p.index == peeked.index && p.run == peeked.run {
+		peeked.upTo = max(peeked.upTo, p.upTo)
+	}
+	h.s.mu.Unlock()
+	c, err := h.s.changes(ctx, peeked.upTo)
 	if err != nil || c.all {
 		return c.all, err
 	}
@@ -288,9 +370,10 @@ func (x *feed) mustGo(ctx context.Context) (bool, error) {
 	if err != nil || len(d.removes) > 0 {
 		return len(d.removes) > 0, err
 	}
-	x.s.mu.Lock()
-	x.s.peeked[id] = c.upTo
-	x.s.mu.Unlock()
+	peeked.upTo = c.upTo
+	h.s.mu.Lock()
+	h.s.peeked[id] = peeked
+	h.s.mu.Unlock()
 	return false, nil
 }
 

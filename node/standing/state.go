@@ -126,8 +126,9 @@ func splitTags(b []byte) []standing.Tag {
 	return list
 }
 
-// runsAfter calls visit with the run records above a number, in order.
-func (x *feed) runsAfter(ctx context.Context, name string, after uint32, visit func(number uint32, r runRecord) error) error {
+// runsAfter calls visit with the run records above a number, in order, as long as it wants
+// more.
+func (x *feed) runsAfter(ctx context.Context, name string, after uint32, visit func(number uint32, r runRecord) (more bool)) error {
 	return x.s.o.Store.View(ctx, func(tx *store.Tx) error {
 		for rec, err := range tx.StandingRange(x.f.ID, x.number(), name, int64(after)+1) {
 			if err != nil {
@@ -137,8 +138,8 @@ func (x *feed) runsAfter(ctx context.Context, name string, after uint32, visit f
 			if err := wire.Unmarshal(rec.Value, &r); err != nil {
 				return fmt.Errorf("read run %d of a standing round: %w", rec.Number, err)
 			}
-			if err := visit(uint32(rec.Number), r); err != nil {
-				return err
+			if !visit(uint32(rec.Number), r) {
+				break
 			}
 		}
 		return nil

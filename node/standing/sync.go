@@ -16,20 +16,23 @@ import (
 
 // talk is one stream about one subscription, on either side.
 type talk struct {
-	s      *Service
-	stream rounds.Stream
-	bytes  *rounds.Counted
-	conn   *wire.Conn
-	f      *file
-	work   work
+	s       *Service
+	stream  rounds.Stream
+	bytes   *rounds.Counted
+	conn    *wire.Conn
+	f       *file
+	own     bool        // this side opened it
+	opening *time.Timer // a partner's stream ends unless a sync begins before
+	work    work
 }
 
 // work is what one sync is to do, and what it did.
 type work struct {
 	due    bool     // a cadence has come on this side
 	checks []*check // urgent ones
-	hits   int
-	ran    bool
+	begun  bool     // the feeds were
+	ran    bool     // both sides said that they are through
+	note   string   // for the focal point, if it ran
 }
 
 func newTalk(s *Service, stream rounds.Stream) *talk {
@@ -101,7 +104,7 @@ func (s *Service) drive(ctx context.Context, id standing.ID, checks []*check) er
 	stop := context.AfterFunc(ctx, stream.Reset)
 	defer stop()
 	t := newTalk(s, stream)
-	t.f, t.work = f, w
+	t.f, t.own, t.work = f, true, w
 	err = t.open(ctx)
 	t.end(err)
 	return s.settle(ctx, t, err)
@@ -204,6 +207,7 @@ func (t *talk) sync(ctx context.Context) error {
 	if err := t.allowed(ctx); err != nil {
 		return err
 	}
+	t.work.begun = true
 	for _, number := range t.f.machine.Feeds() {
 		x, err := t.s.feed(t.f, number)
 		if err != nil {
@@ -237,18 +241,25 @@ func (t *talk) sync(ctx context.Context) error {
 // hold serves the feed in which the partner learns.
 func (t *talk) hold(ctx context.Context, x *feed) error {
 	h := x.shelf()
-	if _, err := h.update(ctx, t.work.due); err != nil {
-		if !damaged(err) {
-			return err
-		}
-		h = x.shelf() // the own copy is damaged: everything is published anew, under a new key
+	err := h.update(ctx, t.work.due)
+	switch {
+	case errors.Is(err, errGrown):
+		t.work.note = errGrown.Error()
+	case damaged(err): // the own copy: everything is published anew, under a new key
+		h = x.shelf()
 		if err := t.s.o.Store.Update(ctx, h.renew); err != nil {
 			return err
 		}
 		h.loaded = true
+	case err != nil:
+		return err
 	}
+	h.opening = ctx
 	m := x.meter()
-	_, err := standing.Hold(ctx, t.bytes, x.session, h, m, m)
+	_, err = standing.Hold(ctx, t.bytes, x.session, h, m, m)
+	if damaged(err) {
+		err = errors.Join(err, t.s.o.Store.Update(context.WithoutCancel(ctx), x.shelf().renew))
+	}
 	return err
 }
 
@@ -258,7 +269,9 @@ func (t *talk) ask(ctx context.Context, x *feed) error {
 	defer a.close()
 	a.due = t.work.due
 	for _, c := range t.work.checks {
-		a.checks = append(a.checks, *c)
+		one := *c
+		one.made = false // unless its chunk turns out to be under way
+		a.checks = append(a.checks, one)
 	}
 	_, err := standing.Ask(ctx, t.bytes, x.session, a, a)
 	for i := range a.checks {
@@ -270,9 +283,8 @@ func (t *talk) ask(ctx context.Context, x *feed) error {
 	return err
 }
 
-// matched looks for hits once the stream has ended, and reads what checks were answered.
-func (s *Service) matched(ctx context.Context, f *file, checks []*check) (int, error) {
-	hits := 0
+// checked reads what urgent checks were answered.
+func (s *Service) checked(ctx context.Context, f *file, checks []*check) error {
 	for _, number := range f.machine.Feeds() {
 		x, err := s.feed(f, number)
 		if err != nil || !x.session.Asker {
@@ -285,38 +297,32 @@ func (s *Service) matched(ctx context.Context, f *file, checks []*check) (int, e
 				c.hit, err = a.answerOf(ctx, *c)
 			}
 		}
-		n := 0
-		if err == nil {
-			n, err = a.match(ctx)
-		}
-		if err == nil {
-			err = a.tidy(ctx)
-		}
 		a.close()
 		if err != nil && damaged(err) {
 			err = a.recover(ctx, err)
 		}
 		if err != nil {
-			return hits, err
+			return err
 		}
-		hits += n
 	}
-	return hits, nil
+	return nil
 }
 
-// settle stores what a stream means for the subscription.
+// settle stores what a stream means for the subscription. It does nothing whose time depends
+// on what was found: the partner sees when the next stream is served.
 func (s *Service) settle(outer context.Context, t *talk, err error) error {
 	ctx := context.WithoutCancel(outer) // what has arrived is kept, whoever ended the stream
 	f := t.f
 	sent, received := t.bytes.Bytes()
 	f.Sent, f.Received = f.Sent+sent, f.Received+received
-	if f.machine.Stage() == standing.Active {
-		hits, merr := s.matched(ctx, f, t.work.checks)
-		t.work.hits += hits
-		err = errors.Join(err, merr)
+	if len(t.work.checks) > 0 && f.machine.Stage() == standing.Active {
+		err = errors.Join(err, s.checked(ctx, f, t.work.checks))
 	}
-	if t.work.hits > 0 || t.work.ran {
-		f.LastHits = uint32(t.work.hits)
+	if t.work.begun {
+		s.mu.Lock()
+		s.synced[f.ID] = now()
+		s.mu.Unlock()
+		defer s.matchSoon(f.ID)
 	}
 	paused := f.Note
 	var broke *wire.ProtocolError
@@ -325,7 +331,7 @@ func (s *Service) settle(outer context.Context, t *talk, err error) error {
 	switch {
 	case t.work.ran:
 		s.reached(f.ID)
-		f.LastRun, f.Note = now().UnixMilli(), ""
+		f.Ran, f.Note = now().UnixMilli(), t.work.note
 		if t.work.due {
 			f.Next = s.next(f)
 		}
@@ -335,7 +341,7 @@ func (s *Service) settle(outer context.Context, t *talk, err error) error {
 			f.Note = noteDecide
 			if f.Proposer {
 				f.Note = "a person at the partner has to decide"
-				s.later(f.ID)
+				t.later()
 			}
 		}
 	case errors.As(err, &broke) && broke.Code.Fault() == wire.Peer && broke.Code != wire.Quota:
@@ -347,9 +353,9 @@ func (s *Service) settle(outer context.Context, t *talk, err error) error {
 			f.Evidence = append(f.Evidence, told.Signed)
 		}
 	case errors.As(err, &said):
-		s.heard(f, said.Code)
+		t.heard(said.Code)
 	default:
-		s.later(f.ID)
+		t.later()
 		if outer.Err() == nil {
 			f.Note = noteOf(err)
 		}
@@ -362,10 +368,18 @@ func (s *Service) settle(outer context.Context, t *talk, err error) error {
 
 const noteDecide = "a person here has to decide"
 
+// later puts off the next own try; a partner's stream that fails says nothing about it.
+func (t *talk) later() {
+	if t.own {
+		t.s.later(t.f.ID)
+	}
+}
+
 // heard notes what the partner says.
-func (s *Service) heard(f *file, code wire.Code) {
+func (t *talk) heard(code wire.Code) {
+	f := t.f
 	f.Note = "the partner says: " + code.String()
-	s.later(f.ID)
+	t.later()
 	stage := f.machine.Stage()
 	switch {
 	case code == wire.NotAvailable && stage < standing.Active:
@@ -401,11 +415,17 @@ func transient(err error) bool {
 	case err == nil:
 		return true // nothing was asked: somebody else's sync was at work
 	case errors.As(err, &said):
-		return said.Code == wire.Busy || said.Code == wire.Expired
+		return saidBusy(err) || said.Code == wire.Expired
 	case errors.As(err, &broke):
 		return broke.Code == wire.Busy
 	}
 	return true
+}
+
+// saidBusy tells whether the partner turns this side away for now.
+func saidBusy(err error) bool {
+	var said *wire.PeerError
+	return errors.As(err, &said) && said.Code == wire.Busy
 }
 
 // quotaUsed tells whether the partner refuses because its quota is used up.

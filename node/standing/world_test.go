@@ -170,6 +170,7 @@ func (w *world) start(id, dir string) *side {
 	})
 	s.Slow(w.every)
 	s.ctx, s.stop = context.WithCancel(context.WithoutCancel(w.t.Context()))
+	must(w.t, s.TakeUp(s.ctx))
 	w.net.join(s)
 	w.t.Cleanup(func() { // after a failure
 		s.stop()

@@ -162,7 +162,7 @@ func (h *RunHeader) check(s *Session, index uint32, before Mark) error {
 		return fault(wire.Malformed, "the lists of run %d are not of size classes", h.Number)
 	case h.Tombstones > before.Living:
 		return fault(wire.Malformed, "run %d removes more than there is", h.Number)
-	case uint64(before.Removed)+uint64(h.Tombstones) > s.mostRemoved():
+	case uint64(before.Removed)+uint64(h.Tombstones) > s.MostRemoved():
 		return fault(wire.Quota, "after run %d more tags were removed than a tag period has room for", h.Number)
 	case before.Living-h.Tombstones+h.Additions > s.Tags:
 		return fault(wire.Quota, "after run %d there are more tags than agreed", h.Number)
@@ -170,9 +170,9 @@ func (h *RunHeader) check(s *Session, index uint32, before Mark) error {
 	return nil
 }
 
-// mostRemoved bounds the tombstones of a tag period: every tag once, and the smallest list
+// MostRemoved bounds the tombstones of a tag period: every tag once, and the smallest list
 // for each run at the cadence and a thousand besides. Whoever keeps the runs keeps no more.
-func (s *Session) mostRemoved() uint64 {
+func (s *Session) MostRemoved() uint64 {
 	return uint64(s.Tags) + MinDummies*(uint64(s.PeriodSeconds/max(s.Cadence, 1))+plannedRuns)
 }
 
