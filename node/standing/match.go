@@ -3,6 +3,7 @@ package standing
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -164,10 +165,14 @@ func (a *asker) entries(ctx context.Context, from, to uint32) ([]evaluated, erro
 // matchRuns looks for the additions of the next runs among all that was asked.
 func (a *asker) matchRuns(ctx context.Context, after *uint32, found map[store.Lookup]evaluated) error {
 	var additions []standing.Tag
+	next := *after + 1
 	err := a.runsAfter(ctx, recordTheirs, *after, func(number uint32, r runRecord) bool {
 		additions, *after = append(additions, splitTags(r.Additions)...), number
 		return len(additions) < a.s.held
 	})
+	if err == nil && *after < next {
+		err = fmt.Errorf("the partner's run %d: %w", next, store.ErrNotFound)
+	}
 	if err != nil || len(additions) == 0 {
 		return err
 	}
