@@ -38,6 +38,7 @@ type askerState struct {
 	Kept         uint32   // entries of chunks below are in these segments
 	MatchedChunk uint32   // chunks below were compared with the set
 	MatchedRun   uint32   // runs up to this one were compared with what was asked
+	Unsure       bool     // values of entries that were not compared yet may be on no list
 
 	// How far the log of changes was followed: for questions, for hits of values that take
 	// part again, and for entries of values that take part no longer.

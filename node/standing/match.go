@@ -86,10 +86,10 @@ func (a *asker) match(ctx context.Context) (hits int, err error) {
 	if err := tell(); err != nil {
 		return hits, err
 	}
-	if a.state.Oldest-first <= looseChunks { // else they become files at once
-		err = a.thin(ctx, first)
+	if a.state.Oldest-first > looseChunks {
+		return hits, nil // they become files at once
 	}
-	return hits, err
+	return hits, a.thin(ctx, first)
 }
 
 // matchChunks compares the next entries with the partner's set.
@@ -115,6 +115,10 @@ func (a *asker) matchChunks(ctx context.Context, set *tagSet, from *uint32, foun
 // thin drops loose entries of values that do not take part: checked without being on a list,
 // or deleted while the question was under way.
 func (a *asker) thin(ctx context.Context, from uint32) error {
+	last, err := a.s.lastTouch(ctx)
+	if err != nil || last == a.state.Seen && !a.state.Unsure {
+		return err
+	}
 	for number := from; number < a.state.Oldest; number++ {
 		list, err := a.entries(ctx, number, number+1)
 		if err != nil {
@@ -138,7 +142,11 @@ func (a *asker) thin(ctx context.Context, from uint32) error {
 			return err
 		}
 	}
-	return nil
+	if !a.state.Unsure {
+		return nil
+	}
+	a.state.Unsure = false
+	return a.save(ctx, nil)
 }
 
 // entries returns the entries of loose chunks, sorted by tag.

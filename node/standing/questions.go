@@ -422,6 +422,11 @@ func (a *asker) follow(ctx context.Context, c changes) error {
 		return err
 	}
 	defer had.close()
+	// What was not asked before has no entry that could have become a hit.
+	rematched := a.state.Rematched
+	if rematched == a.state.Seen {
+		rematched = c.upTo
+	}
 	todo := slices.Clone(a.state.Todo)
 	for _, l := range c.sorted() {
 		if _, ok := eligible[l]; !ok {
@@ -431,13 +436,15 @@ func (a *asker) follow(ctx context.Context, c changes) error {
 		if err != nil {
 			return err
 		}
-		if !known {
+		if known {
+			rematched = a.state.Rematched
+		} else {
 			todo = append(todo, l[:]...)
 		}
 	}
 	if len(todo) <= inlineTodo*lookupSize {
 		before := a.state
-		a.state.Todo, a.state.Seen = todo, c.upTo
+		a.state.Todo, a.state.Seen, a.state.Rematched = todo, c.upTo, rematched
 		if err := a.save(ctx, nil); err != nil {
 			a.state = before
 			return err
@@ -448,7 +455,7 @@ func (a *asker) follow(ctx context.Context, c changes) error {
 	if err != nil {
 		return err
 	}
-	return a.replace(ctx, wanted, func() { a.state.WantedAt, a.state.Todo, a.state.Seen = 0, nil, c.upTo })
+	return a.replace(ctx, wanted, func() { a.state.WantedAt, a.state.Todo, a.state.Seen, a.state.Rematched = 0, nil, c.upTo, rematched })
 }
 
 // join makes one file of what is left of the old one and more lookups.
@@ -495,8 +502,8 @@ func (a *asker) Answered(ctx context.Context, index, number uint32, entries []st
 	for i, e := range entries {
 		b = appendEntry(b, evaluated{e, lookups[i]})
 	}
-	before := a.state.Oldest
-	a.state.Oldest = number + 1
+	before := a.state
+	a.state.Oldest, a.state.Unsure = number+1, a.state.Unsure || q.Urgent
 	err = a.save(ctx, func(tx *store.Tx) error {
 		if err := tx.DropStanding(a.f.ID, a.number(), recordQuestion, int64(number)+1); err != nil {
 			return err
@@ -504,7 +511,7 @@ func (a *asker) Answered(ctx context.Context, index, number uint32, entries []st
 		return tx.PutStanding(a.f.ID, a.number(), recordAsked, int64(number), b)
 	})
 	if err != nil {
-		a.state.Oldest = before
+		a.state = before
 		return err
 	}
 	for i := range a.checks {

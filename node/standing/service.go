@@ -33,11 +33,12 @@ import (
 
 // Spans with their reasons.
 const (
-	passEvery  = time.Minute      // how late an expiry or a due run is noticed at most
-	retryFirst = 2 * time.Second  // after a failed stream
-	retryLast  = 10 * time.Minute // a partner that is away is tried this often at least
-	checkTime  = 30 * time.Second // an urgent check waits for one partner at most
-	checkTries = 5                // so often busy is more than the end of another sync: about 8 s
+	passRest   = 250 * time.Millisecond // from pass to pass at least, however many streams end
+	passEvery  = time.Minute            // how late an expiry or a due run is noticed at most
+	retryFirst = 2 * time.Second        // after a failed stream
+	retryLast  = 10 * time.Minute       // a partner that is away is tried this often at least
+	checkTime  = 30 * time.Second       // an urgent check waits for one partner at most
+	checkTries = 5                      // so often busy is more than the end of another sync: about 8 s
 	// quietTime is how long a partner's next sync is turned away after one. Looking for hits
 	// has this time for itself, so that whoever opens one stream after the other cannot keep
 	// this side from it; it is the same however many hits there are.
@@ -75,6 +76,7 @@ type Service struct {
 	retries   map[standing.ID]retry
 	workers   sync.WaitGroup
 	forgotten int64                     // up to where the log of changes was erased
+	forgetAt  time.Time                 // when that may be looked at again
 	peeked    map[feedID]peek           // how far it was looked through for what must go
 	mirrored  map[feedID]int64          // receipts below were found in the audit folder
 	matches   map[standing.ID]bool      // hits are to be looked for as soon as no stream is at work
@@ -157,14 +159,19 @@ func (s *Service) Run(ctx context.Context) error {
 		if err != nil && ctx.Err() == nil {
 			s.o.Log.Error("look after standing rounds", "error", err)
 		}
-		soon := time.NewTimer(next)
+		soon, rested := time.NewTimer(next), time.NewTimer(passRest)
 		select {
 		case <-ctx.Done():
-		case <-tick.C:
-		case <-soon.C:
-		case <-s.wake:
+		case <-rested.C:
+			select {
+			case <-ctx.Done():
+			case <-tick.C:
+			case <-soon.C:
+			case <-s.wake:
+			}
 		}
 		soon.Stop()
+		rested.Stop()
 	}
 	return nil
 }
