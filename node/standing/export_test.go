@@ -260,6 +260,17 @@ func (s *Service) Join(ctx context.Context, id string, number uint8, files int) 
 	return len(a.state.Asked), len(a.state.Had), entries, err
 }
 
+// Jump lets an asker hear that the holder has charged so many chunks more than it knows of.
+func (s *Service) Jump(ctx context.Context, id string, number uint8, by uint32) error {
+	a, err := s.askerOf(ctx, id, number)
+	if err != nil {
+		return err
+	}
+	next := a.state.Next + by
+	_, err = a.Resume(ctx, a.state.Index, standing.Position{Next: next, Acknowledged: next})
+	return err
+}
+
 func (s *Service) askerOf(ctx context.Context, id string, number uint8) (*asker, error) {
 	f, err := s.named(ctx, id)
 	if err != nil {

@@ -115,6 +115,27 @@ func TestManyFilesAreJoined(t *testing.T) {
 	})
 }
 
+// An asker whose disk was set back keeps what it has when the numbers of its questions jump to
+// those of the holder, and makes no files of nothing.
+func TestNumbersJump(t *testing.T) {
+	inBubble(t, nil, func(b *both) {
+		was, _, err := b.au.Evaluated(b.t.Context(), b.sub, 0)
+		must(b.t, err)
+		must(b.t, b.au.Jump(b.t.Context(), b.sub, 0, 0))
+		for _, by := range []uint32{5, 1} {
+			must(b.t, b.au.Jump(b.t.Context(), b.sub, 0, by))
+			entries, had, err := b.au.Evaluated(b.t.Context(), b.sub, 0)
+			if entries != was || had != was || err != nil {
+				b.t.Errorf("%d entries, %d of them by lookup, were %d: %v", entries, had, was, err)
+			}
+		}
+		files, err := b.au.store.Segments()
+		if err != nil || len(files) != 6 { // a publication and its items; the partner's; what is wanted; what was asked, twice
+			b.t.Errorf("%d files: %v", len(files), err)
+		}
+	})
+}
+
 // What is deleted when the time of a tag period is over goes at once too, and so does a new
 // tag period that either side wants.
 func TestOverPeriodsHideNothing(t *testing.T) {
