@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"entente/crypto/oprf"
+	"entente/protocol/pipeline"
 )
 
 // countSuite is the suite "count": masked points that the sender shuffles.
@@ -128,7 +129,7 @@ func (r *countReceiver) takeAnswer(_ context.Context, index int, content []byte)
 // unmask takes the own mask off the answers and keeps their tags, also of those that came
 // before the stream failed.
 func (r *countReceiver) unmask(ctx context.Context) error {
-	return inOrder(ctx, arrivals(r.answered), func(a arrival) ([]byte, error) {
+	return pipeline.Ordered(ctx, arrivals(r.answered), func(a arrival) ([]byte, error) {
 		points, err := r.mask.Unmask(a.content)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", r.plan[answers].describe(a.index), blame(err))

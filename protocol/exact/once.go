@@ -7,6 +7,7 @@ import (
 	"errors"
 	"iter"
 
+	"entente/protocol/pipeline"
 	"entente/protocol/wire"
 )
 
@@ -45,7 +46,7 @@ func (o *once) send(ctx context.Context, l *link, tasks func(context.Context) it
 	// What is being worked on when the run fails, by whoever's doing, is finished and kept:
 	// else a peer that disconnects at the right moments would have it worked out again.
 	lasting := context.WithoutCancel(ctx)
-	err := inOrder(lasting, until(ctx, tasks), func(a arrival) ([]byte, error) {
+	err := pipeline.Ordered(lasting, until(ctx, tasks), func(a arrival) ([]byte, error) {
 		if o.side.suite.worked != nil {
 			o.side.suite.worked(a.index)
 		}

@@ -3,6 +3,8 @@ package exact
 import (
 	"context"
 	"fmt"
+
+	"entente/protocol/pipeline"
 )
 
 // ownChunk is how many of a sender's own items are worked on together.
@@ -51,7 +53,7 @@ func (o *ownList) compute(ctx context.Context, work func(inputs [][]byte) ([]byt
 		return entries, nil
 	}
 	places := o.side.stretches(o.class, o.chunk, o.done, o.taken)
-	return inOrder(ctx, places, one, func(entries []byte) error {
+	return pipeline.Ordered(ctx, places, one, func(entries []byte) error {
 		if err := o.side.diary.put(ctx, outputRecord, o.done, entries); err != nil {
 			return err
 		}

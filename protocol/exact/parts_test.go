@@ -4,16 +4,12 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
-	"iter"
 	"math"
 	"regexp"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"testing/synctest"
 )
 
 func TestPermutation(t *testing.T) {
@@ -142,52 +138,6 @@ func TestInputsAreInjective(t *testing.T) {
 	if !bytes.Equal(first, keep) {
 		t.Error("an input was written over by the next")
 	}
-}
-
-func TestInOrder(t *testing.T) {
-	broken := errors.New("broken")
-	synctest.Test(t, func(t *testing.T) { // a goroutine left behind fails the test
-		var running, most atomic.Int32
-		var got []int
-		work := func(i int) (int, error) {
-			most.Store(max(most.Load(), running.Add(1)))
-			defer running.Add(-1)
-			if i == 40 {
-				return 0, broken
-			}
-			return i * i, nil
-		}
-		emit := func(r int) error { got = append(got, r); return nil }
-		if err := inOrder(t.Context(), numbers(3, 30), work, emit); err != nil {
-			t.Fatal(err)
-		}
-		for i, r := range got {
-			if r != (i+3)*(i+3) {
-				t.Fatalf("out of order: %v", got)
-			}
-		}
-		if len(got) != 27 {
-			t.Errorf("%d results", len(got))
-		}
-		if err := inOrder(t.Context(), numbers(3, 1000), work, emit); !errors.Is(err, broken) {
-			t.Errorf("failing work: %v", err)
-		}
-		if err := inOrder(t.Context(), numbers(0, 1000), func(i int) (int, error) { return i, nil },
-			func(int) error { return broken }); !errors.Is(err, broken) {
-			t.Errorf("failing emit: %v", err)
-		}
-		ctx, cancel := context.WithCancelCause(t.Context())
-		cancel(broken)
-		if err := inOrder(ctx, arrivals(make(chan arrival)), func(arrival) (int, error) { return 0, nil }, emit); !errors.Is(err, broken) {
-			t.Errorf("cancelled: %v", err)
-		}
-		failing := func(context.Context) iter.Seq2[int, error] {
-			return func(yield func(int, error) bool) { _ = yield(1, nil) && yield(0, broken) }
-		}
-		if err := inOrder(t.Context(), failing, work, emit); !errors.Is(err, broken) {
-			t.Errorf("failing tasks: %v", err)
-		}
-	})
 }
 
 func TestAJournalThatCameToHarmIsNoResult(t *testing.T) {

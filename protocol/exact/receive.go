@@ -7,6 +7,7 @@ import (
 	"iter"
 
 	"entente/crypto/oprf"
+	"entente/protocol/pipeline"
 )
 
 // oprfSuite is the suites "oprf" and "oprf-rfc9497": a verifiable function, each item's
@@ -108,7 +109,7 @@ func (r *oprfReceiver) ask(ctx context.Context) error {
 		return lost("%d answers to %d questions", first, known)
 	}
 	next := first
-	return inOrder(ctx, r.open(first), r.blind, func(b *oprf.Batch) error {
+	return pipeline.Ordered(ctx, r.open(first), r.blind, func(b *oprf.Batch) error {
 		index := next
 		next++
 		r.asked <- b // never blocks: as wide as the window
@@ -172,7 +173,7 @@ type verification struct {
 // verify checks answers and keeps their tags and proofs. It goes on under the caller's
 // context when the stream fails, so that what has come is not lost.
 func (r *oprfReceiver) verify(ctx context.Context) error {
-	return inOrder(ctx, r.pairs, r.finalize, func(entries []byte) error {
+	return pipeline.Ordered(ctx, r.pairs, r.finalize, func(entries []byte) error {
 		if err := r.keep(ctx, r.link, answers, r.done, entries); err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"entente/protocol/pipeline"
 	"entente/protocol/wire"
 )
 
@@ -41,7 +42,7 @@ func (h *holder) answers(ctx context.Context, l *line, p Position) error {
 	}
 	d.expected = d.told
 	d.answered.Store(d.told)
-	return ordered(ctx, d.questions, d.evaluate, func(r reply) error {
+	return pipeline.Ordered(ctx, d.questions, d.evaluate, func(r reply) error {
 		d.answered.Store(r.number + 1) // first: it may be acknowledged before the write returns
 		h.sum.Chunks++
 		return l.sendBytes(kindAnswers, encodeAnswers(r.number, r.answer))

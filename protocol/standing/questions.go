@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"sync"
 	"sync/atomic"
 
 	"entente/crypto/oprf"
+	"entente/protocol/pipeline"
 	"entente/protocol/wire"
 )
 
@@ -76,7 +78,7 @@ func (a *asker) over() bool {
 // ask blinds the chunks and sends them.
 func (q *inquiry) ask(ctx context.Context) error {
 	defer close(q.pending)
-	return ordered(ctx, q.open, q.blind, func(o outstanding) error {
+	return pipeline.Ordered(ctx, q.open, q.blind, func(o outstanding) error {
 		q.pending <- o // never blocks: as wide as there are tokens
 		return q.line.sendBytes(kindQuestions, encodeQuestions(asked{o.Number, o.Urgent, o.batch.Blinded()}))
 	})
@@ -145,7 +147,7 @@ func (q *inquiry) verify(ctx context.Context) error {
 			}
 		}
 	}
-	return ordered(ctx, due, func(t task) (answered, error) {
+	return pipeline.Ordered(ctx, due, func(t task) (answered, error) {
 		outputs, err := t.batch.Finalize(t.evaluated, t.proof)
 		if err != nil {
 			return answered{}, fmt.Errorf("answer to chunk %d: %w", t.Number, blame(err))
@@ -193,4 +195,19 @@ func (q *inquiry) acknowledge(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// together runs parts of one side until all have returned. The first error ends the others
+// through fail.
+func together(ctx context.Context, fail func(error), parts ...func(context.Context) error) error {
+	var running sync.WaitGroup
+	for _, part := range parts {
+		running.Go(func() {
+			if err := part(ctx); err != nil {
+				fail(err)
+			}
+		})
+	}
+	running.Wait()
+	return context.Cause(ctx)
 }

@@ -1,4 +1,7 @@
-package standing
+// Package pipeline works on a sequence of tasks on all cores and gives the results in the
+// tasks' order, in bounded memory. It promises nothing against anybody: whoever feeds it
+// bounds what is in a task.
+package pipeline
 
 import (
 	"context"
@@ -13,11 +16,11 @@ type outcome[R any] struct {
 	err    error
 }
 
-// ordered works on tasks on all cores and emits the results in the tasks' order, from the
+// Ordered works on tasks on all cores and emits the results in the tasks' order, from the
 // calling goroutine. At most twice as many tasks as cores are under way, so memory stays
 // bounded when emit is slow. It returns the first error in order, or the context's. Work
 // that has begun is finished before it returns; tasks must end when the context does.
-func ordered[T, R any](ctx context.Context, tasks func(context.Context) iter.Seq2[T, error], work func(T) (R, error), emit func(R) error) error {
+func Ordered[T, R any](ctx context.Context, tasks func(context.Context) iter.Seq2[T, error], work func(T) (R, error), emit func(R) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -58,20 +61,5 @@ func ordered[T, R any](ctx context.Context, tasks func(context.Context) iter.Seq
 			return context.Cause(ctx)
 		}
 	}
-	return context.Cause(ctx)
-}
-
-// together runs parts of one side until all have returned. The first error ends the others
-// through fail.
-func together(ctx context.Context, fail func(error), parts ...func(context.Context) error) error {
-	var running sync.WaitGroup
-	for _, part := range parts {
-		running.Go(func() {
-			if err := part(ctx); err != nil {
-				fail(err)
-			}
-		})
-	}
-	running.Wait()
 	return context.Cause(ctx)
 }
