@@ -45,6 +45,7 @@ func TestStandingStreamsAreShared(t *testing.T) {
 		half := config.Default().Limits.Rounds / 2
 		for range half {
 			x.agree(256)
+			time.Sleep(2 * time.Second)
 			if err := x.begin(); err != nil {
 				t.Fatal(err)
 			}
@@ -74,8 +75,18 @@ func TestStandingQuietTime(t *testing.T) {
 			t.Errorf("at once: %v", err)
 		}
 		time.Sleep(2 * time.Second)
-		if err := x.begin(); err != nil {
-			t.Errorf("two seconds later: %v", err)
+		for range 3 {
+			if err := x.begin(); err != nil {
+				t.Errorf("two seconds later: %v", err)
+			}
+			// One stream over the other ends that, but is not served either, nor the next.
+			for range 2 {
+				if err := x.begin(); said(err) != wire.Busy {
+					t.Errorf("over a stream: %v", err)
+				}
+				synctest.Wait()
+			}
+			time.Sleep(2 * time.Second)
 		}
 	})
 }
@@ -168,6 +179,19 @@ func TestStandingFullListRemoves(t *testing.T) {
 		synctest.Wait()
 		all, err := au.Standing().List(t.Context())
 		if err != nil || len(all) != 1 || !strings.Contains(all[0].Note, "longer than the agreed number") {
+			t.Errorf("%+v, %v", all, err)
+		}
+		// When its time is over no other period can begin: it stands still, without a key.
+		time.Sleep(24 * time.Hour)
+		if err := x.sync(&greedy{}); err == nil {
+			t.Error("a tag period began")
+		}
+		time.Sleep(time.Minute)
+		if err := x.sync(&greedy{}); said(err) != wire.Busy {
+			t.Errorf("while it stands still: %v", err)
+		}
+		all, err = au.Standing().List(t.Context())
+		if err != nil || all[0].State != "paused" || !strings.Contains(all[0].Note, "longer than the agreed number") {
 			t.Errorf("%+v, %v", all, err)
 		}
 	})

@@ -107,12 +107,34 @@ func (a *asker) State(ctx context.Context) (standing.State, error) {
 		return standing.State{}, nil // of a partner's earlier key: it begins anew
 	}
 	out.Period = period
+	if a.state.Blocks == blocks(period) && len(a.state.Base) == 0 { // the process died before the segment
+		if err := a.whole(ctx); err != nil {
+			return standing.State{}, err
+		}
+	}
 	if err := a.sound(); err != nil {
 		a.s.o.Log.Warn("what was kept of a partner's tags is damaged; they are taken again", "subscription", a.f.ID, "error", err)
-		return out, nil
+		return out, a.again(ctx)
 	}
 	out.Blocks, out.Last, out.Mark = a.state.Blocks, a.state.Last, a.state.Mark
 	return out, nil
+}
+
+// blocks is how many blocks the publication of a tag period has.
+func blocks(p standing.Period) uint32 {
+	return (p.Class + standing.BlockTags - 1) / standing.BlockTags
+}
+
+// again forgets the partner's set, which is to be taken once more from its publication on.
+func (a *asker) again(ctx context.Context) error {
+	before := a.state
+	a.close()
+	a.state.Blocks, a.state.Last, a.state.Mark, a.state.Base, a.state.Folded = 0, standing.Tag{}, standing.Mark{}, nil, 0
+	if err := a.save(ctx, func(tx *store.Tx) error { return a.drop(tx, recordBlock, recordTheirs) }); err != nil {
+		a.state = before
+		return err
+	}
+	return a.s.remove(nameOf(before.Base))
 }
 
 // sound tells whether the cached publication is the file that was written; its parts are
@@ -133,35 +155,34 @@ func damaged(err error) bool {
 func (a *asker) recover(ctx context.Context, cause error) error {
 	a.close()
 	a.s.o.Log.Warn("what was kept of a standing round is damaged; it is taken again", "subscription", a.f.ID, "error", cause)
-	gone := a.state.files()
+	before := a.state
 	a.state.Blocks, a.state.Last, a.state.Mark, a.state.Base, a.state.Folded = 0, standing.Tag{}, standing.Mark{}, nil, 0
 	a.state.Prepared, a.state.Wanted, a.state.Asked, a.state.Had, a.state.Kept = false, nil, nil, nil, a.state.Oldest
 	a.state.MatchedChunk, a.state.Made = a.state.Oldest, 0
-	err := a.save(ctx, func(tx *store.Tx) error { return a.drop(tx, recordBlock, recordTheirs, recordAsked) })
-	return errors.Join(err, a.s.remove(gone))
+	if err := a.save(ctx, func(tx *store.Tx) error { return a.drop(tx, recordBlock, recordTheirs, recordAsked) }); err != nil {
+		a.state = before
+		return err
+	}
+	return a.s.remove(before.files())
 }
 
 // Begin forgets the set; with another tag period also all that was asked, which was asked
 // under another key.
 func (a *asker) Begin(ctx context.Context, p standing.Period, s round.Signed) error {
-	old := a.state
-	fresh := askerState{Signed: s, Index: p.Index, Mark: standing.Mark{}}
-	names := []string{recordBlock, recordTheirs}
-	gone := nameOf(old.Base)
-	if bytes.Equal(s.Body, old.Signed.Body) {
-		fresh = old
-		fresh.Blocks, fresh.Last, fresh.Mark, fresh.Base, fresh.Folded = 0, standing.Tag{}, standing.Mark{}, nil, 0
-	} else {
-		names = append(names, recordQuestion, recordAsked)
-		gone = old.files()
+	if bytes.Equal(s.Body, a.state.Signed.Body) {
+		return a.again(ctx)
 	}
-	a.state, a.set = fresh, nil
-	err := a.save(ctx, func(tx *store.Tx) error { return a.drop(tx, names...) })
+	old := a.state
+	a.close()
+	a.state = askerState{Signed: s, Index: p.Index}
+	err := a.save(ctx, func(tx *store.Tx) error {
+		return a.drop(tx, recordBlock, recordTheirs, recordQuestion, recordAsked)
+	})
 	if err != nil {
 		a.state = old
 		return err
 	}
-	return a.s.remove(gone)
+	return a.s.remove(old.files())
 }
 
 // Block appends a block; the last one makes the publication a segment.
@@ -216,11 +237,6 @@ func (a *asker) whole(ctx context.Context) error {
 
 // Apply takes a run.
 func (a *asker) Apply(ctx context.Context, r standing.Run, m standing.Mark) error {
-	if len(a.state.Base) == 0 { // blocks were kept, but the process died before the segment
-		if err := a.whole(ctx); err != nil {
-			return err
-		}
-	}
 	set, err := a.tags(ctx)
 	if err != nil {
 		return err

@@ -260,6 +260,83 @@ func (s *Service) Join(ctx context.Context, id string, number uint8, files int) 
 	return len(a.state.Asked), len(a.state.Had), entries, err
 }
 
+// Unmatch puts an asker into the state before its search for hits, and forgets those.
+func (s *Service) Unmatch(ctx context.Context, id string, number uint8) error {
+	a, err := s.askerOf(ctx, id, number)
+	if err != nil {
+		return err
+	}
+	a.state.MatchedChunk = a.state.Kept
+	return a.save(ctx, func(tx *store.Tx) error {
+		_, err := tx.DropHits(a.f.ID)
+		return err
+	})
+}
+
+// Search looks for hits now.
+func (s *Service) Search(ctx context.Context, id string) (int, error) {
+	f, err := s.named(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	return s.matched(ctx, f)
+}
+
+// Unwhole puts an asker into the state of a process that died between the last block of a
+// publication and its file.
+func (s *Service) Unwhole(ctx context.Context, id string, number uint8) error {
+	a, err := s.askerOf(ctx, id, number)
+	if err != nil {
+		return err
+	}
+	g, err := s.segment(a.state.Base)
+	if err != nil {
+		return err
+	}
+	var all []byte
+	for b, err := range g.From(0) {
+		if err != nil {
+			return err
+		}
+		all = append(all, b...)
+	}
+	closing(g)
+	a.state.Base = nil
+	return a.save(ctx, func(tx *store.Tx) error { return a.write(tx, recordBlock, 0, blockRecord{Tags: all}) })
+}
+
+// Base names the file of a partner's publication.
+func (s *Service) Base(ctx context.Context, id string, number uint8) (string, error) {
+	a, err := s.askerOf(ctx, id, number)
+	return nameOf(a.state.Base)[0], err
+}
+
+// Retry tries an urgent check again whose chunk an earlier try has made. It returns how many
+// chunks are asked, and whether the check has its answer.
+func (s *Service) Retry(ctx context.Context, id string, number uint8, l store.Lookup) (chunks int, done bool, err error) {
+	a, err := s.askerOf(ctx, id, number)
+	if err != nil {
+		return 0, false, err
+	}
+	a.checks, a.checksLeft = []check{{lookup: l, tried: true}}, 1
+	for _, err := range a.Questions(ctx, a.state.Index) {
+		if err != nil {
+			return chunks, false, err
+		}
+		chunks++
+	}
+	return chunks, a.checks[0].done, nil
+}
+
+// Overdue makes the search for hits one that has waited for long.
+func (s *Service) Overdue(id string) error {
+	i, err := readID(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.searches[i] = search{since: now().Add(-searchAge)}
+	return err
+}
+
 // Jump lets an asker hear that the holder has charged so many chunks more than it knows of.
 func (s *Service) Jump(ctx context.Context, id string, number uint8, by uint32) error {
 	a, err := s.askerOf(ctx, id, number)

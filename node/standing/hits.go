@@ -20,11 +20,18 @@ func (s *Service) matchLater(id standing.ID) {
 		return
 	}
 	s.matches[id] = true
+	if q := s.searches[id]; q.since.IsZero() {
+		q.since = now()
+		s.searches[id] = q
+	}
 	ctx := s.running
 	s.workers.Go(func() {
 		for again := true; again; {
 			var err error
 			if again, err = s.match(ctx, id); err != nil && ctx.Err() == nil {
+				s.mu.Lock()
+				delete(s.tidied, id) // the next pass tries again
+				s.mu.Unlock()
 				s.o.Log.Error("look for hits of a standing round", "subscription", id, "error", err)
 			}
 		}
@@ -67,6 +74,15 @@ func (s *Service) match(outer context.Context, id standing.ID) (again bool, err 
 		s.matches[id] = true
 		return again, nil
 	}
+	if err == nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if q := s.searches[id]; now().Before(q.until) {
+			s.searches[id] = search{span: q.span, until: q.until}
+		} else {
+			delete(s.searches, id)
+		}
+	}
 	return false, err
 }
 
@@ -99,7 +115,7 @@ func (s *Service) matched(ctx context.Context, f *file) (hits int, err error) {
 		}
 		a.close()
 		if err != nil && damaged(err) {
-			err = a.recover(ctx, err)
+			err = a.recover(context.WithoutCancel(ctx), err)
 		}
 		if err != nil {
 			return hits, err

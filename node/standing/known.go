@@ -99,7 +99,7 @@ func (a *asker) rematch(ctx context.Context, set *tagSet, found map[store.Lookup
 		if upTo, err = a.s.lastTouch(ctx); err != nil {
 			return 0, err
 		}
-		return upTo, a.rematchAll(set, found)
+		return upTo, a.rematchAll(ctx, set, found)
 	}
 	k, err := a.had(ctx)
 	if err != nil {
@@ -127,7 +127,7 @@ func (a *asker) rematch(ctx context.Context, set *tagSet, found map[store.Lookup
 	}
 	sortTags(back)
 	for _, info := range a.state.Asked {
-		if err := a.among(info, back, found); err != nil {
+		if err := a.among(ctx, info, back, found); err != nil {
 			return 0, err
 		}
 	}
@@ -135,15 +135,19 @@ func (a *asker) rematch(ctx context.Context, set *tagSet, found map[store.Lookup
 }
 
 // rematchAll is rematch when the log of changes no longer tells what has changed.
-func (a *asker) rematchAll(set *tagSet, found map[store.Lookup]evaluated) error {
+func (a *asker) rematchAll(ctx context.Context, set *tagSet, found map[store.Lookup]evaluated) error {
 	for _, info := range a.state.Asked {
 		g, err := a.s.segment(info)
 		if err != nil {
 			return err
 		}
+		n := 0
 		for b, err := range g.From(0) {
 			in := false
 			e := evaluated{}
+			if n++; err == nil && n%giveWay == 0 {
+				err = ctx.Err()
+			}
 			if err == nil {
 				e = evaluatedOf(b)
 				in, err = set.has(e.Tag)
@@ -158,7 +162,7 @@ func (a *asker) rematchAll(set *tagSet, found map[store.Lookup]evaluated) error 
 		}
 		closing(g)
 	}
-	return nil
+	return a.amongLoose(ctx, found, set.has)
 }
 
 // sweep erases the entries of values that no longer take part, once their time has come.

@@ -18,9 +18,14 @@ const (
 	// matchTags bounds the tags of a partner's runs that are held at once, in so many tags and
 	// one run: 2^18 are 12 MB as a map. More of them go into the file of its publication.
 	matchTags = 1 << 18
+	// giveWay are the look-ups after which the search looks whether it has to give way.
+	giveWay = 1 << 10
 	// tellHits are the hits stored in one step: nobody waits longer for the store because of
 	// how many there are.
 	tellHits = 128
+	// matchStep are the chunks after which the search stores how far it is, and looks whether it
+	// has to give way: some milliseconds of work.
+	matchStep = 16
 	// looseChunks and looseFiles are how many chunks or files of entries may lie about before
 	// they are joined.
 	looseChunks = 16
@@ -89,12 +94,15 @@ func (a *asker) match(ctx context.Context) (hits int, err error) {
 	if a.state.Oldest-first > looseChunks {
 		return hits, nil // they become files at once
 	}
+	if a.state.Unsure {
+		first = a.state.Kept // an earlier search may have had to give way before it came to this
+	}
 	return hits, a.thin(ctx, first)
 }
 
 // matchChunks compares the next entries with the partner's set.
 func (a *asker) matchChunks(ctx context.Context, set *tagSet, from *uint32, found map[store.Lookup]evaluated) error {
-	to := min(*from+matchChunks, a.state.Oldest)
+	to := min(*from+matchStep, a.state.Oldest)
 	list, err := a.entries(ctx, *from, to)
 	if err != nil {
 		return err
@@ -186,17 +194,29 @@ func (a *asker) matchRuns(ctx context.Context, after *uint32, found map[store.Lo
 	}
 	sortTags(additions)
 	for _, info := range a.state.Asked {
-		if err := a.among(info, additions, found); err != nil {
+		if err := a.among(ctx, info, additions, found); err != nil {
 			return err
 		}
 	}
-	for from := a.state.Kept; from < a.state.Oldest; from += matchChunks {
-		list, err := a.entries(ctx, from, min(from+matchChunks, a.state.Oldest))
+	return a.amongLoose(ctx, found, func(t standing.Tag) (bool, error) {
+		_, ok := slices.BinarySearchFunc(additions, t, compareTags)
+		return ok, nil
+	})
+}
+
+// amongLoose looks through the entries that no file holds.
+func (a *asker) amongLoose(ctx context.Context, found map[store.Lookup]evaluated, in func(standing.Tag) (bool, error)) error {
+	for from := a.state.Kept; from < a.state.Oldest && ctx.Err() == nil; from += matchStep {
+		list, err := a.entries(ctx, from, min(from+matchStep, a.state.Oldest))
 		if err != nil {
 			return err
 		}
 		for _, e := range list {
-			if _, ok := slices.BinarySearchFunc(additions, e.Tag, compareTags); ok {
+			hit, err := in(e.Tag)
+			if err != nil {
+				return err
+			}
+			if hit {
 				found[e.lookup] = e
 			}
 		}
@@ -204,13 +224,16 @@ func (a *asker) matchRuns(ctx context.Context, after *uint32, found map[store.Lo
 	return ctx.Err()
 }
 
-func (a *asker) among(info []byte, additions []standing.Tag, found map[store.Lookup]evaluated) error {
+func (a *asker) among(ctx context.Context, info []byte, additions []standing.Tag, found map[store.Lookup]evaluated) error {
 	g, err := a.s.segment(info)
 	if err != nil {
 		return err
 	}
 	defer closing(g)
-	for _, t := range additions {
+	for i, t := range additions {
+		if i%giveWay == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
 		b, ok, err := g.Find(t[:])
 		if err != nil {
 			return err
@@ -298,7 +321,7 @@ func (a *asker) fresh(ctx context.Context, found map[store.Lookup]evaluated) ([]
 
 // tidy joins loose entries into files, and files into one, and lets go what has to.
 func (a *asker) tidy(ctx context.Context) error {
-	if a.state.Oldest-a.state.Kept > looseChunks {
+	if a.state.MatchedChunk-a.state.Kept > looseChunks {
 		if err := a.keep(ctx); err != nil {
 			return err
 		}
@@ -311,10 +334,10 @@ func (a *asker) tidy(ctx context.Context) error {
 	return a.sweep(ctx)
 }
 
-// keep writes all loose entries, which were compared, to files.
+// keep writes all loose entries that were compared to files.
 func (a *asker) keep(ctx context.Context) error {
-	for a.state.Kept < a.state.Oldest {
-		to := min(a.state.Kept+matchChunks, a.state.Oldest)
+	for a.state.Kept < a.state.MatchedChunk {
+		to := min(a.state.Kept+matchChunks, a.state.MatchedChunk)
 		list, err := a.entries(ctx, a.state.Kept, to)
 		if err != nil {
 			return err
@@ -443,13 +466,12 @@ func (a *asker) joinedOnce(ctx context.Context, infos [][]byte, drop func([]byte
 
 // answerOf tells whether an urgent check hit.
 func (a *asker) answerOf(ctx context.Context, c check) (bool, error) {
-	list, err := a.entries(ctx, c.number, c.number+1)
-	if err != nil || len(list) == 0 {
-		return false, err
+	if len(a.state.Base) == 0 {
+		return false, errors.New("the partner's publication is not whole")
 	}
 	set, err := a.tags(ctx)
 	if err != nil {
 		return false, err
 	}
-	return set.has(list[0].Tag)
+	return set.has(c.tag)
 }

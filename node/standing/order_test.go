@@ -1,6 +1,8 @@
 package standing_test
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -8,6 +10,7 @@ import (
 	"time"
 
 	"entente/node/standing"
+	"entente/node/store"
 	"entente/policy"
 	"entente/protocol/indicator"
 )
@@ -132,6 +135,99 @@ func TestNumbersJump(t *testing.T) {
 		files, err := b.au.store.Segments()
 		if err != nil || len(files) != 6 { // a publication and its items; the partner's; what is wanted; what was asked, twice
 			b.t.Errorf("%d files: %v", len(files), err)
+		}
+	})
+}
+
+// Answers that were not compared yet when the numbers jump are compared afterwards.
+func TestNumbersJumpBeforeTheSearch(t *testing.T) {
+	inBubble(t, nil, func(b *both) {
+		must(b.t, b.au.Unmatch(b.t.Context(), b.sub, 0))
+		b.knows(b.au)
+		must(b.t, b.au.Jump(b.t.Context(), b.sub, 0, 5))
+		if n, err := b.au.Search(b.t.Context(), b.sub); n != 3 || err != nil {
+			b.t.Errorf("%d hits: %v", n, err)
+		}
+		b.knows(b.au, numbers(5, 3)...)
+	})
+}
+
+// A partner's publication that is gone or altered here is taken again, with the runs that
+// came after it, and the partner is not blamed.
+func TestDamagedCache(t *testing.T) {
+	inBubble(t, nil, func(b *both) {
+		b.au.Fold(100) // so that runs are in the file too
+		want := numbers(5, 3)
+		for i, harm := range []func(string) error{os.Remove, func(name string) error { return os.Truncate(name, 40) }} {
+			b.next()
+			name, err := b.au.Base(b.t.Context(), b.sub, 0)
+			must(b.t, err)
+			must(b.t, harm(filepath.Join(b.au.dir, store.SegmentFolder, name)))
+			b.id.suspects("wanted", numbers(3+i, 1)...)
+			b.next()
+			b.next()
+			want = append(numbers(3+i, 1), want...)
+			slices.Sort(want)
+			b.found(time.Time{}, want...)
+		}
+	})
+}
+
+// A process that died between a publication's last block and its file still answers a check.
+func TestCheckOfAPublicationWithoutAFile(t *testing.T) {
+	inBubble(t, nil, func(b *both) {
+		time.Sleep(time.Minute)
+		must(b.t, b.au.Unwhole(b.t.Context(), b.sub, 0))
+		v, _, err := indicator.Parse(indicator.Phone, numbers(12, 1)[0], indicator.Defaults{})
+		must(b.t, err)
+		answers, err := b.au.Check(b.t.Context(), v, nil)
+		if err != nil || len(answers) != 1 || answers[0].Result != "hit" {
+			b.t.Errorf("%v, %v", answers, err)
+		}
+	})
+}
+
+// A check whose chunk another stream has had answered meanwhile is not asked and paid again.
+func TestCheckAnsweredElsewhere(t *testing.T) {
+	inBubble(t, nil, func(b *both) {
+		for value, want := range map[string]struct {
+			chunks int
+			done   bool
+		}{numbers(2, 1)[0]: {0, true}, numbers(90, 1)[0]: {1, false}} {
+			v, _, err := indicator.Parse(indicator.Phone, value, indicator.Defaults{})
+			must(b.t, err)
+			chunks, done, err := b.au.Retry(b.t.Context(), b.sub, 0, b.au.store.Lookup(v))
+			if chunks != want.chunks || done != want.done || err != nil {
+				b.t.Errorf("%d chunks, answered %v: %v", chunks, done, err)
+			}
+		}
+	})
+}
+
+// A partner whose streams kept this side from looking for hits is turned away for a while,
+// which is as long whatever there is to find.
+func TestSearchHasItsTime(t *testing.T) {
+	inBubble(t, nil, func(b *both) {
+		v, _, err := indicator.Parse(indicator.Phone, numbers(1, 1)[0], indicator.Defaults{})
+		must(b.t, err)
+		ask := func() string {
+			answers, err := b.id.Check(b.t.Context(), v, nil)
+			must(b.t, err)
+			return answers[0].Result
+		}
+		time.Sleep(time.Minute)
+		must(b.t, b.au.Overdue(b.sub))
+		start := time.Now()
+		if got := ask(); got != "busy" {
+			b.t.Errorf("at first: %s", got)
+		}
+		time.Sleep(time.Until(start.Add(50 * time.Second)))
+		if got := ask(); got != "busy" {
+			b.t.Errorf("later in the minute: %s", got)
+		}
+		time.Sleep(time.Until(start.Add(62 * time.Second)))
+		if got := ask(); got != "hit" {
+			b.t.Errorf("after it: %s", got)
 		}
 	})
 }

@@ -59,6 +59,9 @@ func (h *shelf) begin(ctx context.Context) error {
 // publish computes the tags of everything that takes part, signs the period and fills the
 // state in.
 func (h *shelf) publish(ctx context.Context, starts, ends int64) (err error) {
+	if err := h.room(ctx); err != nil {
+		return err
+	}
 	index := h.state.LastIndex
 	key, err := h.key(index)
 	if err != nil {
@@ -103,6 +106,39 @@ func (h *shelf) publish(ctx context.Context, starts, ends int64) (err error) {
 	}
 	_, h.state.Signed, err = standing.SignPeriod(h.session, index, starts, ends, key.Public(), h.state.Last)
 	return err
+}
+
+// room is errGrown if there is too much to publish, before anything is computed. Values are
+// only counted one by one if the lists are so long that it could be.
+func (h *shelf) room(ctx context.Context) error {
+	spec, err := h.s.spec(ctx, h.f)
+	if err != nil {
+		return err
+	}
+	records := 0
+	err = h.s.o.Store.View(ctx, func(tx *store.Tx) error {
+		all, err := tx.Lists()
+		for _, l := range all {
+			if slices.Contains(spec.Lists, l.ID) {
+				records += int(l.Items)
+			}
+		}
+		return err
+	})
+	if err != nil || h.session.PublicationClass(records) <= int(h.session.Tags) {
+		return err
+	}
+	n := 0
+	for _, err := range h.s.o.Store.AllEligible(ctx, spec) {
+		if err != nil {
+			return err
+		}
+		n++
+	}
+	if h.session.PublicationClass(n) > int(h.session.Tags) {
+		return errGrown
+	}
+	return nil
 }
 
 func each(tags []standing.Tag) iter.Seq2[standing.Tag, error] {
@@ -252,8 +288,7 @@ func (h *shelf) update(ctx context.Context, due bool) error {
 		return err
 	}
 	if c.all {
-		h.state.Renew = true
-		return nil
+		return h.s.o.Store.Update(ctx, h.renew)
 	}
 	d, err := h.difference(ctx, c, false)
 	if err != nil || !due && len(d.removes) == 0 {
@@ -261,8 +296,7 @@ func (h *shelf) update(ctx context.Context, due bool) error {
 	}
 	fits, tombstones := h.outlook(len(d.adds), len(d.removes))
 	if uint64(h.state.Last.Removed)+uint64(tombstones) > h.session.MostRemoved() {
-		h.state.Renew = true // the partner would refuse so many tombstones in one tag period
-		return nil
+		return h.s.o.Store.Update(ctx, h.renew) // the partner would refuse so many in one tag period
 	}
 	if !fits {
 		d.adds, d.upTo = nil, h.state.Seen // they stay to be added

@@ -46,10 +46,12 @@ func (q questionRecord) question(number uint32) standing.Question {
 type check struct {
 	item   standing.Item
 	lookup store.Lookup
+	tried  bool   // it had a chunk in a try that broke
 	made   bool   // it has a chunk
 	number uint32 // of its chunk
-	done   bool   // it was answered
-	over   bool   // the day's checks are used up: it was not asked
+	tag    standing.Tag
+	done   bool // it was answered
+	over   bool // the day's checks are used up: it was not asked
 	hit    bool
 }
 
@@ -66,20 +68,47 @@ func (a *asker) Resume(ctx context.Context, index uint32, p standing.Position) (
 		if err != nil {
 			return 0, err
 		}
-		for _, q := range lost { // begin them anew, under new numbers
-			a.state.Todo = append(a.state.Todo, q.Lookups...)
-		}
-		// What is kept goes to files before the numbers jump: the holder states how far.
-		if err := a.keep(ctx); err != nil {
-			return 0, err
-		}
-		a.state.Oldest, a.state.Next = p.Next, p.Next
-		a.state.MatchedChunk, a.state.Kept = max(a.state.MatchedChunk, p.Next), max(a.state.Kept, p.Next)
-		if err := a.save(ctx, func(tx *store.Tx) error { return a.drop(tx, recordQuestion) }); err != nil {
+		if err := a.jump(ctx, p.Next, lost); err != nil {
 			return 0, err
 		}
 	}
 	return a.state.Oldest, nil
+}
+
+// jump goes on with other numbers, above all that there were; the holder states how far.
+// Entries that were compared go to files before, others move up to the new numbers, so that
+// none is taken for compared. What was under way begins anew.
+func (a *asker) jump(ctx context.Context, next uint32, lost []questionRecord) error {
+	if err := a.keep(ctx); err != nil {
+		return err
+	}
+	before := a.state
+	a.state.Todo = slices.Clone(a.state.Todo)
+	for _, q := range lost {
+		a.state.Todo = append(a.state.Todo, q.Lookups...)
+	}
+	loose := before.Oldest - before.MatchedChunk
+	a.state.Oldest, a.state.Next = next, next
+	a.state.MatchedChunk, a.state.Kept = next-loose, next-loose
+	err := a.save(ctx, func(tx *store.Tx) error {
+		for i := range int64(loose) { // from the last one on: the ranges may overlap
+			b, err := tx.Standing(a.f.ID, a.number(), recordAsked, int64(before.Oldest)-1-i)
+			if errors.Is(err, store.ErrNotFound) {
+				continue
+			}
+			if err == nil {
+				err = tx.PutStanding(a.f.ID, a.number(), recordAsked, int64(next)-1-i, b)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return errors.Join(a.drop(tx, recordQuestion), tx.DropStanding(a.f.ID, a.number(), recordAsked, int64(next-loose)))
+	})
+	if err != nil {
+		a.state = before
+	}
+	return err
 }
 
 // withdraw takes back what the holder has not charged, if the day's checks do not suffice for
@@ -164,6 +193,10 @@ func (a *asker) Questions(ctx context.Context, index uint32) iter.Seq2[standing.
 				return
 			}
 		}
+		if err := a.answeredBefore(ctx); err != nil {
+			yield(standing.Question{}, err)
+			return
+		}
 		for i := range a.checks {
 			if a.checks[i].made {
 				continue
@@ -191,6 +224,35 @@ func (a *asker) underWay(q questionRecord, number uint32) {
 			c.made, c.number = true, number
 		}
 	}
+}
+
+// answeredBefore finds checks whose chunk an earlier try has made and another stream, of the
+// partner's perhaps, has had answered: they are not asked again.
+func (a *asker) answeredBefore(ctx context.Context) error {
+	if !slices.ContainsFunc(a.checks, func(c check) bool { return c.tried && !c.made }) {
+		return nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	k, err := a.had(ctx)
+	if err != nil {
+		return err
+	}
+	defer k.close()
+	for i := range a.checks {
+		c := &a.checks[i]
+		if !c.tried || c.made {
+			continue
+		}
+		tag, _, err := k.find(c.lookup)
+		if err != nil {
+			return err
+		}
+		if tag != nil {
+			c.made, c.done, c.tag = true, true, *tag
+		}
+	}
+	return nil
 }
 
 // urgent makes the chunk of one check.
@@ -516,7 +578,9 @@ func (a *asker) Answered(ctx context.Context, index, number uint32, entries []st
 	}
 	for i := range a.checks {
 		c := &a.checks[i]
-		c.done = c.done || q.Urgent && c.made && c.number == number
+		if q.Urgent && c.made && c.number == number && len(entries) > 0 {
+			c.done, c.tag = true, entries[0].Tag
+		}
 	}
 	return nil
 }

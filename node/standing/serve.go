@@ -43,6 +43,8 @@ func (s *Service) serve(ctx context.Context, stream rounds.Stream) error {
 		return err
 	}
 	defer free()
+	longest := time.AfterFunc(streamTime, stream.Reset)
+	defer longest.Stop()
 	ended := context.AfterFunc(ctx, stream.Reset)
 	defer ended()
 	switch known, err := s.find(ctx, f.ID); {

@@ -39,10 +39,17 @@ const (
 	retryLast  = 10 * time.Minute       // a partner that is away is tried this often at least
 	checkTime  = 30 * time.Second       // an urgent check waits for one partner at most
 	checkTries = 5                      // so often busy is more than the end of another sync: about 8 s
-	// quietTime is how long a partner's next sync is turned away after one. Looking for hits
-	// has this time for itself, so that whoever opens one stream after the other cannot keep
-	// this side from it; it is the same however many hits there are.
+	// quietTime is how long a partner is turned away after a stream. Looking for hits has this
+	// time for itself; it is the same however many there are.
 	quietTime = time.Second
+	// Whoever opens one stream after the other must not keep this side from looking for hits: if
+	// that has waited for searchAge, the partner is turned away for searchTime, and for twice as
+	// long the next time if it was not enough. Both are the same however many hits there are.
+	searchAge  = 10 * time.Minute
+	searchTime = time.Minute
+	// streamTime is the longest stream of a partner: what it brought is kept, and the next one
+	// goes on from there.
+	streamTime = time.Hour
 	// openingTime is how long a partner may take from its greeting to a sync.
 	openingTime = time.Minute
 )
@@ -80,8 +87,9 @@ type Service struct {
 	peeked    map[feedID]peek           // how far it was looked through for what must go
 	mirrored  map[feedID]int64          // receipts below were found in the audit folder
 	matches   map[standing.ID]bool      // hits are to be looked for as soon as no stream is at work
+	searches  map[standing.ID]search    // how long that has waited
 	tidied    map[standing.ID]time.Time // when what no longer takes part was last looked for
-	synced    map[standing.ID]time.Time // when a sync last ended, however it did
+	synced    map[standing.ID]time.Time // when a stream last ended, however it did
 	sealed    bool                      // the audit folder lacks something
 
 	deciding sync.Mutex // makes a decision and the quota that it uses one step
@@ -98,6 +106,13 @@ type feedID struct {
 type peek struct {
 	index, run uint32
 	upTo       int64
+}
+
+// search is a search for hits that streams may keep from ending.
+type search struct {
+	since time.Time     // when it was wanted, or last had its time; zero: it is done
+	span  time.Duration // for which the partner was turned away last
+	until time.Time     // when that ends
 }
 
 // retry is when a partner that could not be reached is tried again.
@@ -137,7 +152,7 @@ func New(o Options) *Service {
 	}
 	return &Service{o: o, wake: make(chan struct{}, 1), every: passEvery, held: matchTags, changed: make(chan struct{}),
 		talks: map[standing.ID]*conversation{}, retries: map[standing.ID]retry{}, peeked: map[feedID]peek{},
-		mirrored: map[feedID]int64{}, matches: map[standing.ID]bool{}, tidied: map[standing.ID]time.Time{}, synced: map[standing.ID]time.Time{}}
+		mirrored: map[feedID]int64{}, matches: map[standing.ID]bool{}, searches: map[standing.ID]search{}, tidied: map[standing.ID]time.Time{}, synced: map[standing.ID]time.Time{}}
 }
 
 // Run drives the subscriptions until the context ends; then it waits for every
@@ -340,9 +355,9 @@ func (s *Service) start(id standing.ID) {
 }
 
 // claim makes the caller the only one who works on a subscription. A person ends whatever
-// stream is at work. A partner's stream ends an older one of the partner's, and one of this
-// side's own if the partner is the proposer: so two sides that open at once cannot block
-// each other. The search for hits gives way to everybody and goes on afterwards: whoever had
+// stream is at work. A partner's stream ends one of this side's own if the partner is the
+// proposer: so two sides that open at once cannot block each other. One that comes while an
+// older one of the partner's is at work ends that, and is turned away itself. The search for hits gives way to everybody and goes on afterwards: whoever had
 // to wait for it would learn how much there is to find.
 func (s *Service) claim(ctx context.Context, f *file, who worker) (context.Context, func(), error) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -351,6 +366,9 @@ func (s *Service) claim(ctx context.Context, f *file, who worker) (context.Conte
 		s.mu.Lock()
 		old := s.talks[f.ID]
 		if first && who == answering && !s.admissible(f, old) {
+			if old != nil && old.who == answering && gives(old, who, f.machine.Proposer()) {
+				old.cancel() // it may hang on a link that is gone: the next try finds the place free
+			}
 			s.mu.Unlock()
 			cancel()
 			return nil, nil, busy()
@@ -392,6 +410,17 @@ func gives(old *conversation, to worker, proposer bool) bool {
 	return to == answering && !old.firm && (old.who == answering || !proposer)
 }
 
+// searching tells whether the search for hits has its time now. The caller holds mu.
+func (s *Service) searching(id standing.ID) bool {
+	q := s.searches[id]
+	if now := now(); !q.since.IsZero() && now.After(q.until) && now.Sub(q.since) >= searchAge {
+		q.span = min(max(2*q.span, searchTime), streamTime)
+		q.since, q.until = now, now.Add(q.span)
+		s.searches[id] = q
+	}
+	return now().Before(q.until)
+}
+
 // firmly keeps partners' streams from ending the conversation about a subscription, until the
 // returned function is called.
 func (s *Service) firmly(id standing.ID) (free func()) {
@@ -414,11 +443,9 @@ func (s *Service) firmly(id standing.ID) (free func()) {
 // it may, or half of that for the same partner. The caller holds mu.
 func (s *Service) admissible(f *file, old *conversation) bool {
 	switch {
-	case old != nil && !gives(old, answering, f.machine.Proposer()):
+	case old != nil && (old.who == answering || !gives(old, answering, f.machine.Proposer())):
 		return false
-	case old != nil && old.who == answering:
-		return true // its place is free when it has ended
-	case time.Since(s.synced[f.ID]) < quietTime:
+	case time.Since(s.synced[f.ID]) < quietTime, s.searching(f.ID):
 		return false
 	}
 	all, same := 0, 0
@@ -467,6 +494,7 @@ func (s *Service) over(id standing.ID) {
 	defer s.mu.Unlock()
 	delete(s.tidied, id)
 	delete(s.synced, id)
+	delete(s.searches, id)
 	for feed := range uint8(2) {
 		delete(s.peeked, feedID{id, feed})
 	}

@@ -270,7 +270,7 @@ func (t *talk) ask(ctx context.Context, x *feed) error {
 	a.due = t.work.due
 	for _, c := range t.work.checks {
 		one := *c
-		one.made = false // unless its chunk turns out to be under way
+		one.tried, one.made = one.tried || one.made, false // its chunk may still be under way
 		a.checks = append(a.checks, one)
 	}
 	_, err := standing.Ask(ctx, t.bytes, x.session, a, a)
@@ -295,6 +295,7 @@ func (s *Service) checked(ctx context.Context, f *file, checks []*check) error {
 		for _, c := range checks {
 			if err == nil && c.done {
 				c.hit, err = a.answerOf(ctx, *c)
+				c.done = err == nil
 			}
 		}
 		a.close()
@@ -319,12 +320,15 @@ func (s *Service) settle(outer context.Context, t *talk, err error) error {
 		err = errors.Join(err, s.checked(ctx, f, t.work.checks))
 	}
 	if t.work.begun {
+		defer s.matchSoon(f.ID)
+	}
+	if f.machine.Stage() == standing.Active {
 		s.mu.Lock()
 		s.synced[f.ID] = now()
 		s.mu.Unlock()
-		defer s.matchSoon(f.ID)
 	}
 	paused := f.Note
+	var also func(*store.Tx) error
 	var broke *wire.ProtocolError
 	var said *wire.PeerError
 	var told *standing.Equivocation
@@ -352,6 +356,8 @@ func (s *Service) settle(outer context.Context, t *talk, err error) error {
 		if errors.As(err, &told) && len(f.Evidence) < maxEvidence {
 			f.Evidence = append(f.Evidence, told.Signed)
 		}
+	case errors.Is(err, errGrown): // no tag period can begin: until a person acts there is none
+		f.Paused, paused, also = true, errGrown.Error(), s.renewing(f)
 	case errors.As(err, &said):
 		t.heard(said.Code)
 	default:
@@ -363,7 +369,7 @@ func (s *Service) settle(outer context.Context, t *talk, err error) error {
 	if f.Paused {
 		f.Note = paused // what the partner hears or says meanwhile is not why it stands still
 	}
-	return errors.Join(err, s.put(ctx, f, nil))
+	return errors.Join(err, s.put(ctx, f, also))
 }
 
 const noteDecide = "a person here has to decide"
@@ -399,8 +405,6 @@ func noteOf(err error) string {
 	switch {
 	case errors.Is(err, store.ErrFull):
 		return "the disk is full; the standing round goes on when there is room"
-	case errors.Is(err, errGrown):
-		return errGrown.Error()
 	case errors.As(err, &broke):
 		return "the two sides do not fit: " + broke.Code.String()
 	}

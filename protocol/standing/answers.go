@@ -19,6 +19,7 @@ type desk struct {
 	position Position
 	expected uint32        // number of the next chunk
 	told     uint32        // acknowledged so far in this sync
+	heard    bool          // once at least
 	answered atomic.Uint32 // chunks below are answered, or were before this sync
 	account  sync.Mutex    // held while the meter works
 }
@@ -131,7 +132,10 @@ func (d *desk) acknowledge(ctx context.Context, body []byte) error {
 	case m.Next > d.answered.Load():
 		return fault(wire.Malformed, "%d chunks are acknowledged, %d were answered", m.Next, d.answered.Load())
 	}
-	d.told = m.Next
+	if d.heard && m.Next == d.told {
+		return nil
+	}
+	d.told, d.heard = m.Next, true
 	d.account.Lock()
 	defer d.account.Unlock()
 	if err := d.meter.Acknowledged(ctx, d.index, m.Next); err != nil {
