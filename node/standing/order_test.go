@@ -164,6 +164,7 @@ func TestDamagedCache(t *testing.T) {
 			b.next()
 			name, err := b.au.Base(b.t.Context(), b.sub, 0)
 			must(b.t, err)
+			time.Sleep(23 * time.Hour) // so late that the sync is the first to notice
 			must(b.t, harm(filepath.Join(b.au.dir, store.SegmentFolder, name)))
 			b.id.suspects("wanted", numbers(4-i, 1)...)
 			b.next()
