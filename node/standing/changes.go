@@ -155,18 +155,8 @@ func (s *Service) lapse(ctx context.Context, f *file) error {
 	return err
 }
 
-// forgetChanges erases the part of the log of changes that every subscription has seen, not
-// more often than the regular pass.
+// forgetChanges erases the part of the log of changes that every subscription has seen.
 func (s *Service) forgetChanges(ctx context.Context, all []*file) error {
-	s.mu.Lock()
-	early := now().Before(s.forgetAt)
-	if !early {
-		s.forgetAt = now().Add(s.every)
-	}
-	s.mu.Unlock()
-	if early {
-		return nil
-	}
 	least, followed := int64(0), false
 	for _, f := range all {
 		if f.machine.Stage().Over() {

@@ -157,6 +157,15 @@ func Pretend(ctx context.Context, holder, asker *Service, id string, number uint
 	})
 }
 
+// Forget has a service look for what is to be forgotten now.
+func (s *Service) Forget(ctx context.Context) error {
+	all, err := s.load(ctx)
+	if err != nil {
+		return err
+	}
+	return s.forgetChanges(ctx, all)
+}
+
 // Slow makes a service look after its subscriptions less often, so that months in a bubble
 // take seconds.
 func (s *Service) Slow(every time.Duration) { s.every = every }

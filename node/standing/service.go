@@ -35,6 +35,7 @@ import (
 const (
 	passRest   = 250 * time.Millisecond // from pass to pass at least, however many streams end
 	passEvery  = time.Minute            // how late an expiry or a due run is noticed at most
+	forgetRest = time.Hour              // from look to look for what is to be forgotten
 	retryFirst = 2 * time.Second        // after a failed stream
 	retryLast  = 10 * time.Minute       // a partner that is away is tried this often at least
 	checkTime  = 30 * time.Second       // an urgent check waits for one partner at most
@@ -261,6 +262,12 @@ func (s *Service) pass(ctx context.Context) (time.Duration, error) {
 	}
 	next := s.every
 	var errs []error
+	if s.forgetting(now) {
+		errs = append(errs, s.forgetChanges(ctx, all))
+		for _, f := range all {
+			errs = append(errs, s.forget(ctx, f, now))
+		}
+	}
 	for _, f := range all { // what is wrong with one does not keep the others
 		wait, err := s.look(ctx, f, now)
 		if err != nil {
@@ -269,7 +276,18 @@ func (s *Service) pass(ctx context.Context) (time.Duration, error) {
 		}
 		next = min(next, wait)
 	}
-	return max(next, time.Second), errors.Join(append(errs, s.forgetChanges(ctx, all), s.mirror(ctx))...)
+	return max(next, time.Second), errors.Join(append(errs, s.mirror(ctx))...)
+}
+
+// forgetting tells whether it is time to look for what is to be forgotten.
+func (s *Service) forgetting(at time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if at.Before(s.forgetAt) {
+		return false
+	}
+	s.forgetAt = at.Add(forgetRest)
+	return true
 }
 
 // mirror brings the audit folder up to date if something was sealed since, once for however
@@ -295,9 +313,6 @@ func (s *Service) submitted() {
 
 // look starts a conversation about one subscription if something is due.
 func (s *Service) look(ctx context.Context, f *file, now time.Time) (time.Duration, error) {
-	if err := s.forget(ctx, f, now); err != nil {
-		return s.every, err
-	}
 	switch {
 	case f.machine.Stage().Over():
 		return s.every, nil
