@@ -148,19 +148,24 @@ func (e *PeerError) Fault() Fault {
 	}
 }
 
-// ProtocolError says that the peer broke the protocol. The caller sends Code to the peer
-// and resets the stream, since what follows on it has no meaning.
+// ProtocolError says that a stream cannot go on: the peer broke the protocol, or its Code says
+// that nobody did. The caller sends Code to the peer and resets the stream, since what follows
+// on it has no meaning.
 type ProtocolError struct {
 	Code Code
 	Err  error // what exactly; never holds the peer's content
 }
 
-// Error returns code and reason.
+// Error returns code and reason, and whether the partner is to blame.
 func (e *ProtocolError) Error() string {
-	if e.Err == nil {
-		return "partner broke the protocol: " + e.Code.String()
+	who := "cannot go on: "
+	if e.Code.Fault() == Peer {
+		who = "partner broke the protocol: "
 	}
-	return fmt.Sprintf("partner broke the protocol: %s: %v", e.Code, e.Err)
+	if e.Err == nil {
+		return who + e.Code.String()
+	}
+	return fmt.Sprintf("%s%s: %v", who, e.Code, e.Err)
 }
 
 // Unwrap returns the reason.
