@@ -207,6 +207,27 @@ func TestCheckAnsweredElsewhere(t *testing.T) {
 	})
 }
 
+// A person's check of a partner that is away does not put off what must go once it is back.
+func TestCheckPutsNothingOff(t *testing.T) {
+	inBubble(t, nil, func(b *both) {
+		time.Sleep(time.Minute)
+		b.net.leave(b.id)
+		v, _, err := indicator.Parse(indicator.Phone, numbers(12, 1)[0], indicator.Defaults{})
+		must(b.t, err)
+		answers, err := b.au.Check(b.t.Context(), v, nil)
+		if err != nil || len(answers) != 1 || answers[0].Result != "not reached" {
+			b.t.Errorf("%v, %v", answers, err)
+		}
+		b.net.join(b.id)
+		back := time.Now()
+		b.au.drop("wanted")
+		time.Sleep(5 * time.Second)
+		if v := b.au.show(b.sub); v.LastRun.Before(back) {
+			b.t.Errorf("nothing went out: %q", v.Note)
+		}
+	})
+}
+
 // A partner whose streams kept this side from looking for hits is turned away for a while,
 // which is as long whatever there is to find.
 func TestSearchHasItsTime(t *testing.T) {

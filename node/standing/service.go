@@ -37,7 +37,7 @@ const (
 	passEvery  = time.Minute            // how late an expiry or a due run is noticed at most
 	forgetRest = time.Hour              // from look to look for what is to be forgotten
 	retryFirst = 2 * time.Second        // after a failed stream
-	retryLast  = 10 * time.Minute       // a partner that is away is tried this often at least
+	retryLast  = time.Minute            // a partner that is away is tried this often at least: deletions wait for it
 	checkTime  = 30 * time.Second       // an urgent check waits for one partner at most
 	checkTries = 5                      // so often busy is more than the end of another sync: about 8 s
 	// quietTime is how long a partner is turned away after a stream. Looking for hits has this

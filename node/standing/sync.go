@@ -98,7 +98,9 @@ func (s *Service) drive(ctx context.Context, id standing.ID, checks []*check) er
 	}
 	stream, err := s.o.Open(ctx, f.Partner)
 	if err != nil {
-		s.later(id)
+		if len(checks) == 0 { // else the person's tries would put off all that is due
+			s.later(id)
+		}
 		return err
 	}
 	stop := context.AfterFunc(ctx, stream.Reset)
@@ -374,9 +376,10 @@ func (s *Service) settle(outer context.Context, t *talk, err error) error {
 
 const noteDecide = "a person here has to decide"
 
-// later puts off the next own try; a partner's stream that fails says nothing about it.
+// later puts off the next own try; a partner's stream that fails says nothing about it, and a
+// person's check is tried often.
 func (t *talk) later() {
-	if t.own {
+	if t.own && len(t.work.checks) == 0 {
 		t.s.later(t.f.ID)
 	}
 }
