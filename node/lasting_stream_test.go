@@ -36,8 +36,7 @@ func (x *intruder) begin() error {
 // full are bounds that AU's list does not fit with its dummies.
 var full = protocol.Bounds{Cadence: 3600, Period: 24 * 3600, Tags: 2048, Queries: 256, Checks: 1}
 
-// One partner cannot hold all streams that a node answers, nor come at once after a sync, nor
-// hold a stream on which it says nothing.
+// One partner cannot hold all streams that a node answers.
 func TestStandingStreamsAreShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, au, id := distant(t, near)

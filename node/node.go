@@ -173,7 +173,7 @@ func (n *Node) Run(ctx context.Context, ready func()) error {
 		return fmt.Errorf("serve: %w", err)
 	}
 	if err := n.lasting.TakeUp(ctx); err != nil {
-		return errors.Join(fmt.Errorf("serve: %w", err), t.Close())
+		return errors.Join(fmt.Errorf("serve: take up standing rounds: %w", err), t.Close())
 	}
 	t.Handle(round.Protocol, func(ctx context.Context, s *transport.Stream) { n.rounds.Serve(ctx, s) })
 	t.Handle(protocol.Protocol, func(ctx context.Context, s *transport.Stream) { n.lasting.Serve(ctx, s) })

@@ -51,6 +51,11 @@ func (s *askerState) files() []string {
 	return slices.Concat(nameOf(s.Base, s.Wanted), nameOf(s.Asked...), nameOf(s.Had...))
 }
 
+// forgetSet leaves nothing of the partner's set.
+func (s *askerState) forgetSet() {
+	s.Blocks, s.Last, s.Mark, s.Base, s.Folded = 0, standing.Tag{}, standing.Mark{}, nil, 0
+}
+
 // blockRecord is a block of a publication under way.
 type blockRecord struct {
 	_    struct{} `codec:",toarray"`
@@ -129,7 +134,7 @@ func blocks(p standing.Period) uint32 {
 func (a *asker) again(ctx context.Context) error {
 	before := a.state
 	a.close()
-	a.state.Blocks, a.state.Last, a.state.Mark, a.state.Base, a.state.Folded = 0, standing.Tag{}, standing.Mark{}, nil, 0
+	a.state.forgetSet()
 	if err := a.save(ctx, func(tx *store.Tx) error { return a.drop(tx, recordBlock, recordTheirs) }); err != nil {
 		a.state = before
 		return err
@@ -156,7 +161,7 @@ func (a *asker) recover(ctx context.Context, cause error) error {
 	a.close()
 	a.s.o.Log.Warn("what was kept of a standing round is damaged; it is taken again", "subscription", a.f.ID, "error", cause)
 	before := a.state
-	a.state.Blocks, a.state.Last, a.state.Mark, a.state.Base, a.state.Folded = 0, standing.Tag{}, standing.Mark{}, nil, 0
+	a.state.forgetSet()
 	a.state.Prepared, a.state.Wanted, a.state.Asked, a.state.Had, a.state.Kept = false, nil, nil, nil, a.state.Oldest
 	a.state.MatchedChunk, a.state.Made = a.state.Oldest, 0
 	if err := a.save(ctx, func(tx *store.Tx) error { return a.drop(tx, recordBlock, recordTheirs, recordAsked) }); err != nil {

@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	// matchChunks bounds the entries that are compared or sorted at once: 256 chunks of
+	// keepChunks bounds the entries that are sorted at once and make one file: 256 chunks of
 	// 1,024 are 11 MB.
-	matchChunks = 256
+	keepChunks = 256
 	// matchTags bounds the tags of a partner's runs that are held at once, in so many tags and
 	// one run: 2^18 are 12 MB as a map. More of them go into the file of its publication.
 	matchTags = 1 << 18
@@ -337,7 +337,7 @@ func (a *asker) tidy(ctx context.Context) error {
 // keep writes all loose entries that were compared to files.
 func (a *asker) keep(ctx context.Context) error {
 	for a.state.Kept < a.state.MatchedChunk {
-		to := min(a.state.Kept+matchChunks, a.state.MatchedChunk)
+		to := min(a.state.Kept+keepChunks, a.state.MatchedChunk)
 		list, err := a.entries(ctx, a.state.Kept, to)
 		if err != nil {
 			return err

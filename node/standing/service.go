@@ -153,7 +153,8 @@ func New(o Options) *Service {
 	}
 	return &Service{o: o, wake: make(chan struct{}, 1), every: passEvery, held: matchTags, changed: make(chan struct{}),
 		talks: map[standing.ID]*conversation{}, retries: map[standing.ID]retry{}, peeked: map[feedID]peek{},
-		mirrored: map[feedID]int64{}, matches: map[standing.ID]bool{}, searches: map[standing.ID]search{}, tidied: map[standing.ID]time.Time{}, synced: map[standing.ID]time.Time{}}
+		mirrored: map[feedID]int64{}, matches: map[standing.ID]bool{}, searches: map[standing.ID]search{},
+		tidied: map[standing.ID]time.Time{}, synced: map[standing.ID]time.Time{}}
 }
 
 // Run drives the subscriptions until the context ends; then it waits for every
@@ -204,13 +205,6 @@ func (s *Service) Changed() {
 // backup a new secret: their next tag period begins anew. It comes before Run and before the
 // first stream of a partner is served.
 func (s *Service) TakeUp(ctx context.Context) error {
-	if err := s.takeUp(ctx); err != nil {
-		return fmt.Errorf("take up standing rounds: %w", err)
-	}
-	return nil
-}
-
-func (s *Service) takeUp(ctx context.Context) error {
 	if err := s.Roster(ctx); err != nil {
 		return err
 	}
@@ -372,8 +366,9 @@ func (s *Service) start(id standing.ID) {
 // claim makes the caller the only one who works on a subscription. A person ends whatever
 // stream is at work. A partner's stream ends one of this side's own if the partner is the
 // proposer: so two sides that open at once cannot block each other. One that comes while an
-// older one of the partner's is at work ends that, and is turned away itself. The search for hits gives way to everybody and goes on afterwards: whoever had
-// to wait for it would learn how much there is to find.
+// older one of the partner's is at work ends that, and is turned away itself. The search for
+// hits gives way to everybody and goes on afterwards: whoever had to wait for it would learn
+// how much there is to find.
 func (s *Service) claim(ctx context.Context, f *file, who worker) (context.Context, func(), error) {
 	ctx, cancel := context.WithCancel(ctx)
 	mine := &conversation{who: who, member: f.Partner, cancel: cancel, ended: make(chan struct{})}
