@@ -28,10 +28,13 @@ func inBubble(t *testing.T, change func(*standing.Request), test func(b *both)) 
 	})
 }
 
+// pass lets the bubble's time go by.
+func pass(d time.Duration) { time.Sleep(d) }
+
 // next waits for the next run of both sides at the cadence: what goes at once is gone before.
 func (b *both) next() {
 	b.t.Helper()
-	time.Sleep(time.Minute)
+	pass(time.Minute)
 	after := *b.au.show(b.sub).LastRun
 	for _, s := range []*side{b.au, b.id} {
 		s.ran(b.sub, after)
@@ -77,7 +80,7 @@ func TestHitsOnlyOfWhatTakesPart(t *testing.T) {
 		const value = "+61491570900"
 		b.au.list("wanted", "suspect", "phone,expires", until("2030-01-04", value)...)
 		b.next()
-		time.Sleep(4 * 24 * time.Hour) // past the date
+		pass(4 * 24 * time.Hour) // past the date
 		b.id.suspects("wanted", value)
 		b.next()
 		b.next()
@@ -132,7 +135,7 @@ func TestDeletedItemsVanish(t *testing.T) {
 					must(b.t, b.au.Pause(b.t.Context(), b.sub))
 				}
 				b.au.drop("second")
-				time.Sleep(24 * time.Hour)
+				pass(24 * time.Hour)
 				n, had, err := b.au.Evaluated(b.t.Context(), b.sub, 0)
 				if n != 8 || had != 8 || err != nil {
 					b.t.Errorf("%d and %d entries for 8 items: %v", n, had, err)
@@ -154,13 +157,13 @@ func TestHitsAreErased(t *testing.T) {
 		})
 		b.found(time.Time{}, numbers(5, 3)...)
 		b.id.drop("wanted")
-		time.Sleep(50 * 24 * time.Hour)
+		pass(50 * 24 * time.Hour)
 		b.id.suspects("wanted", numbers(0, 1)...)
-		time.Sleep(11 * 24 * time.Hour)
+		pass(11 * 24 * time.Hour)
 		b.knows(b.au, append(numbers(0, 1), numbers(5, 3)...)...)
-		time.Sleep(30 * 24 * time.Hour) // 91 days after the first
+		pass(30 * 24 * time.Hour) // 91 days after the first
 		b.knows(b.au, numbers(0, 1)...)
-		time.Sleep(60 * 24 * time.Hour)
+		pass(60 * 24 * time.Hour)
 		b.knows(b.au)
 		b.halt(b.au, b.id)
 	})
@@ -234,7 +237,7 @@ func TestRulesAreAskedAgain(t *testing.T) {
 				must(b.t, err)
 				s.rules.Store(deny)
 				b.au.suspects("wanted", numbers(10, 1)...)
-				time.Sleep(48 * time.Hour)
+				pass(48 * time.Hour)
 				v, w := s.show(b.sub), other.show(b.sub)
 				if v.State != "paused" || !strings.Contains(v.Note, "no longer allow") || len(v.Grounds) == 0 {
 					b.t.Errorf("%s: %s, %q, %v", s.id, v.State, v.Note, v.Grounds)
@@ -262,7 +265,7 @@ func TestNewRoster(t *testing.T) {
 		b.sub = b.au.subscribe(nil)
 		b.found(time.Time{}, numbers(5, 3)...)
 		ends := b.au.show(b.sub).TagEnds
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		next := b.roster(2, "AU", "ID")
 		for _, s := range []*side{b.au, b.id} {
 			s.join(next)

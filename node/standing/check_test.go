@@ -12,7 +12,7 @@ import (
 // A process that died between a publication's last block and its file still answers a check.
 func TestCheckOfAPublicationWithoutAFile(t *testing.T) {
 	inBubble(t, nil, func(b *both) {
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		must(b.t, b.au.Unwhole(b.t.Context(), b.sub, 0))
 		v, _, err := indicator.Parse(indicator.Phone, numbers(12, 1)[0], indicator.Defaults{})
 		must(b.t, err)
@@ -40,7 +40,7 @@ func TestCheckAnsweredElsewhere(t *testing.T) {
 // A person's check of a partner that is away does not put off what must go once it is back.
 func TestCheckPutsNothingOff(t *testing.T) {
 	inBubble(t, nil, func(b *both) {
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		b.net.leave(b.id)
 		v, _, err := indicator.Parse(indicator.Phone, numbers(12, 1)[0], indicator.Defaults{})
 		must(b.t, err)
@@ -51,7 +51,7 @@ func TestCheckPutsNothingOff(t *testing.T) {
 		b.net.join(b.id)
 		back := time.Now()
 		b.au.drop("wanted")
-		time.Sleep(5 * time.Second)
+		pass(5 * time.Second)
 		if v := b.au.show(b.sub); v.LastRun.Before(back) {
 			b.t.Errorf("nothing went out: %q", v.Note)
 		}
@@ -72,7 +72,7 @@ func TestCheckBrokenAtEachFrame(t *testing.T) {
 				select {
 				case <-b.net.stopped:
 					cut = true
-					time.Sleep(time.Second)
+					pass(time.Second)
 				case <-done:
 				}
 				b.net.heal()

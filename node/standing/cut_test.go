@@ -123,7 +123,7 @@ func TestBrokenAtEachFrame(t *testing.T) {
 					}
 					must(t, b.au.End(t.Context(), b.sub))
 					for b.id.show(b.sub).State != "ended" {
-						time.Sleep(time.Second)
+						pass(time.Second)
 					}
 					if !cut || t.Failed() {
 						if k < 30 {
@@ -156,7 +156,7 @@ func TestChangesBrokenAtEachFrame(t *testing.T) {
 				for i, k := 0, 1; i < 90; i, k = i+1, k+2*pace() {
 					b.name = fmt.Sprint("frame ", k)
 					after := *b.au.show(b.sub).LastRun
-					time.Sleep(time.Hour)
+					pass(time.Hour)
 					b.net.arm(k)
 					b.au.suspects("wanted", numbers(200+i, 1)...)
 					b.id.suspects("wanted", numbers(100+i, 1)...)
@@ -207,7 +207,7 @@ func TestLongListsBroken(t *testing.T) {
 			}
 			must(t, b.au.End(t.Context(), b.sub))
 			for b.id.show(b.sub).State != "ended" {
-				time.Sleep(time.Second)
+				pass(time.Second)
 			}
 			if !cut || t.Failed() {
 				break

@@ -130,7 +130,7 @@ func TestDamagedCache(t *testing.T) {
 			b.next()
 			name, err := b.au.Base(b.t.Context(), b.sub, 0)
 			must(b.t, err)
-			time.Sleep(23 * time.Hour) // so late that the sync is the first to notice
+			pass(23 * time.Hour) // so late that the sync is the first to notice
 			must(b.t, harm(filepath.Join(b.au.dir, store.SegmentFolder, name)))
 			b.id.suspects("wanted", numbers(4-i, 1)...)
 			b.next()
@@ -153,17 +153,17 @@ func TestSearchHasItsTime(t *testing.T) {
 			must(b.t, err)
 			return answers[0].Result
 		}
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		must(b.t, b.au.Overdue(b.sub))
 		start := time.Now()
 		if got := ask(); got != "busy" {
 			b.t.Errorf("at first: %s", got)
 		}
-		time.Sleep(time.Until(start.Add(50 * time.Second)))
+		pass(time.Until(start.Add(50 * time.Second)))
 		if got := ask(); got != "busy" {
 			b.t.Errorf("later in the minute: %s", got)
 		}
-		time.Sleep(time.Until(start.Add(62 * time.Second)))
+		pass(time.Until(start.Add(62 * time.Second)))
 		if got := ask(); got != "hit" {
 			b.t.Errorf("after it: %s", got)
 		}

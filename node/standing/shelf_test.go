@@ -44,7 +44,7 @@ func TestDummiesGoInNoOrder(t *testing.T) {
 // tag period that either side wants.
 func TestOverPeriodsHideNothing(t *testing.T) {
 	inBubble(t, func(r *standing.Request) { r.Every, r.Period = 6*24*time.Hour, 7*24*time.Hour }, func(b *both) {
-		time.Sleep((7*24 + 6) * time.Hour) // a run was due on the sixth day
+		pass((7*24 + 6) * time.Hour) // a run was due on the sixth day
 		for _, s := range []*side{b.au, b.id} {
 			last := *s.show(b.sub).LastRun
 			if s == b.au {
@@ -52,7 +52,7 @@ func TestOverPeriodsHideNothing(t *testing.T) {
 			} else {
 				must(b.t, s.Renew(b.t.Context(), b.sub))
 			}
-			time.Sleep(time.Hour)
+			pass(time.Hour)
 			if v := s.show(b.sub); !v.LastRun.After(last) {
 				b.t.Errorf("%s: nothing went out since %s", s.id, last)
 			}
@@ -71,22 +71,22 @@ func TestKeysLapse(t *testing.T) {
 	}
 	inBubble(t, nil, func(b *both) {
 		must(b.t, b.au.Pause(b.t.Context(), b.sub))
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		keyless(b, b.au, 1, false)
 		b.au.suspects("wanted", numbers(20, 1)...) // nothing that must go
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		keyless(b, b.au, 1, false)
 		b.au.drop("wanted")
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		keyless(b, b.au, 1, true)
 		must(b.t, b.au.Resume(b.t.Context(), b.sub))
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		keyless(b, b.au, 1, false) // a new one
 
 		deny, err := policy.Parse(policy.DenyAll(3))
 		must(b.t, err)
 		b.id.rules.Store(deny)
-		time.Sleep(25 * time.Hour)
+		pass(25 * time.Hour)
 		if v := b.id.show(b.sub); v.State != "paused" {
 			b.t.Errorf("ID: %s", v.State)
 		}
