@@ -143,7 +143,9 @@ func TestInputsAreInjective(t *testing.T) {
 func TestAJournalThatCameToHarmIsNoResult(t *testing.T) {
 	harm := map[string]func(m *MemoryJournal, flow string){
 		// Its end: tags without their first byte can, rarely, be read as other tags.
-		"short record": func(m *MemoryJournal, flow string) { m.records[flow][0] = m.records[flow][0][:len(m.records[flow][0])-1] },
+		"short record": func(m *MemoryJournal, flow string) {
+			m.records[flow][0] = m.records[flow][0][:len(m.records[flow][0])-1]
+		},
 		"empty record": func(m *MemoryJournal, flow string) { m.records[flow][0] = nil },
 		"too many":     func(m *MemoryJournal, flow string) { m.records[flow] = append(m.records[flow], m.records[flow][0]) },
 	}
