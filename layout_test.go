@@ -174,7 +174,8 @@ var homes = map[string][]string{
 	"github.com/BurntSushi/toml":   {"node/config", "policy"},
 	"github.com/danielgtaylor/":    {"node/api"},
 	"github.com/spf13/cobra":       {"cmd"},
-	"github.com/transparency-dev/": {"protocol/round"},
+	"github.com/transparency-dev/": {"protocol/round", "protocol/checkpoint"},
+	"golang.org/x/mod":             {"protocol/checkpoint"},
 }
 
 func TestLibrariesHaveOneHome(t *testing.T) {

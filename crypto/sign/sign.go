@@ -14,6 +14,9 @@
 // from serving another. Not promised: uniqueness (there are many valid signatures on one
 // message: never use one as an identifier), constant time of signing (ML-DSA's rejection
 // loop depends on its fresh randomness, not on the key), and protection of keys in memory.
+//
+// Cosigning keys are another pair, Ed25519 and ML-DSA-44, whose messages C2SP defines: see
+// CosigningKey.
 package sign
 
 import (
