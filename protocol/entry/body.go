@@ -167,8 +167,7 @@ func Body(v any) ([]byte, error) {
 }
 
 // validateBody decodes the bodies whose form this package decides.
-func (e Entry) validateBody() error {
-	var err error
+func (e Entry) validateBody() (err error) {
 	var digest []byte
 	switch e.Kind {
 	case RosterJoined:
@@ -177,9 +176,15 @@ func (e Entry) validateBody() error {
 		if err == nil && !bytes.Equal(b.Digest, e.Federation) {
 			return errors.New("roster joined: the entry's federation is another roster")
 		}
+	case Genesis:
+		var b RosterState
+		err, digest = wire.Unmarshal(e.Body, &b), b.Digest
 	case PolicyActivated:
 		var b PolicyState
 		err, digest = wire.Unmarshal(e.Body, &b), b.Digest
+	case Approval, Objection:
+		var b Reference
+		err, digest = wire.Unmarshal(e.Body, &b), b.Proposal
 	case SealedDigest, LocalHead:
 		var b Sealed
 		err, digest = wire.Unmarshal(e.Body, &b), b.Digest
@@ -189,7 +194,7 @@ func (e Entry) validateBody() error {
 		_, _, err := e.HeadOpening()
 		return err
 	default:
-		return nil
+		return e.validateLedgerBody()
 	}
 	if err != nil {
 		return fmt.Errorf("body of %s: %w", e.Kind, err)

@@ -10,6 +10,9 @@ import (
 	"entente/protocol/wire"
 )
 
+// emptyBody is an empty CBOR array.
+const emptyBody = "\x80"
+
 // Author writes a member's entries. It holds no state: the caller keeps the head and
 // must store entry and head in one transaction before showing the entry to anybody,
 // because two entries with one number are a fork that proves the member wrong.
@@ -59,7 +62,7 @@ func (a Author) Restore(prev Head, chain Chain, newest uint64, now time.Time) (S
 
 func (a Author) sign(prev Head, sequence uint64, chain Chain, kind Kind, body []byte, t int64) (Signed, Head, error) {
 	if len(body) == 0 {
-		body = []byte{0x80} // empty CBOR array
+		body = []byte(emptyBody)
 	}
 	e := Entry{
 		Version: Version, Federation: append([]byte{}, prev.Federation...), Chain: chain, Member: a.Member,
@@ -124,9 +127,23 @@ func (c *Check) Add(s Signed) (Entry, error) {
 	if gap != nil {
 		c.gaps = append(c.gaps, *gap)
 	}
+	if e.Kind == KeyRotated {
+		_, key, err := e.Rotation()
+		if err != nil {
+			return e, err
+		}
+		c.key = key
+	}
 	c.head = Head{Sequence: e.Sequence, Digest: s.Digest(), Time: e.Time, Federation: bytes.Clone(e.Federation)}
 	return e, nil
 }
+
+// Renew sets the key for the entries to come, where others have vouched for it in place
+// of a key that was lost.
+func (c *Check) Renew(key *sign.PublicKey) { c.key = key }
+
+// Key is the key for the next entry: the one from the start, or that of the last rotation.
+func (c *Check) Key() *sign.PublicKey { return c.key }
 
 // Head is the state after the last entry that was added.
 func (c *Check) Head() Head { return c.head }

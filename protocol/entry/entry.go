@@ -95,7 +95,18 @@ const (
 	ListChanged      Kind = 15 // a list was set up or its handling changed
 	NodeStarted      Kind = 16 // the daemon started, with its program version
 	SettingsChanged  Kind = 17 // the node's own settings changed
-	kindAfterLast    Kind = 18
+	Genesis          Kind = 18 // the ledger begins under a roster: RosterState
+	CosigningKey     Kind = 19 // with which the member signs checkpoints: KeyState
+	Proposal         Kind = 20 // a change of the federation that others may approve: Change
+	Approval         Kind = 21 // consent to a proposal: Reference
+	Objection        Kind = 22 // against a proposal that concerns the member itself: Reference
+	Tick             Kind = 23 // the ledger's clock, which is the entry's time
+	BudgetSpent      Kind = 24 // questions that the member may put to custodians: Spend
+	Refusals         Kind = 25 // how many requests the member refused in a window: Refused
+	Evidence         Kind = 26 // two signed checkpoints that conflict: Conflict
+	KeyRotated       Kind = 27 // the member signs with another key from the next entry on: Rotation
+	AddressesChanged Kind = 28 // where the member's node can be dialled: AddressState
+	kindAfterLast    Kind = 29
 )
 
 var kindNames = [...]string{
@@ -104,6 +115,9 @@ var kindNames = [...]string{
 	RosterJoined: "roster joined", SealedDigest: "sealed digest", LocalHead: "local head",
 	LocalHeadOpening: "local head opening", PartnerStopped: "partner stopped", Erased: "erased",
 	ListChanged: "list changed", NodeStarted: "node started", SettingsChanged: "settings changed",
+	Genesis: "genesis", CosigningKey: "cosigning key", Proposal: "proposal", Approval: "approval", Objection: "objection",
+	Tick: "tick", BudgetSpent: "budget spent", Refusals: "refusals", Evidence: "evidence", KeyRotated: "key rotated",
+	AddressesChanged: "addresses changed",
 }
 
 // String names the kind in plain words.
@@ -118,9 +132,9 @@ func (k Kind) String() string {
 // so that a slip of the program cannot publish what is for the own auditor only.
 func (k Kind) Allowed(c Chain) bool {
 	switch k {
-	case Created, PolicyActivated, Restored, RosterJoined:
+	case Created, PolicyActivated, Restored, RosterJoined, KeyRotated:
 		return c == Local || c == Submitted
-	case SealedDigest, LocalHead:
+	case SealedDigest, LocalHead, Genesis, CosigningKey, Proposal, Approval, Objection, Tick, BudgetSpent, Refusals, Evidence, AddressesChanged:
 		return c == Submitted
 	}
 	return c == Local && k > 0 && k < kindAfterLast

@@ -2,6 +2,7 @@ package entry
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 )
 
@@ -47,7 +48,7 @@ func FuzzEntry(f *testing.F) {
 		f.Fatal(err)
 	}
 	g.add(LocalHeadOpening, b)
-	for _, s := range append(g.signed, five(f, Submitted).signed...) {
+	for _, s := range slices.Concat(g.signed, five(f, Submitted).signed, everyLedgerKind(f).signed) {
 		f.Add(s.Entry)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -1,0 +1,246 @@
+package entry
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"entente/crypto/sign"
+	"entente/protocol/roster"
+	"entente/protocol/wire"
+)
+
+// ledgerKinds are those that the ledger alone orders.
+var ledgerKinds = []Kind{
+	Genesis, CosigningKey, Proposal, Approval, Objection, Tick, BudgetSpent, Refusals, Evidence, AddressesChanged,
+}
+
+func cardOf(t testing.TB, id string, b byte) roster.Card {
+	t.Helper()
+	key := author(t, id, b).Key
+	c, err := roster.NewCard(roster.Member{
+		ID: id, Name: "Member " + id, Role: roster.State, Sign: key.Public().Bytes(),
+		Transport: bytes.Repeat([]byte{b}, 32), Addresses: []string{},
+	}, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func cosigningKey(t testing.TB) []byte {
+	t.Helper()
+	k, err := sign.NewCosigningKey(bytes.Repeat([]byte{5}, sign.CosigningSeedSize))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k.Public().Bytes()
+}
+
+// propose is the body of a proposal; bodies of a wrong form are for the caller to make.
+func propose(t testing.TB, a Action, b any) []byte {
+	t.Helper()
+	out, err := Propose(a, b, start.Add(time.Hour).UnixMilli())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func everyAction(t testing.TB) map[Action]any {
+	c := cardOf(t, "NZ", 9)
+	return map[Action]any{
+		Join: Joining{Member: c.Member, Signature: c.Signature}, Leave: Concerned{Member: "ID"},
+		Suspend: Concerned{Member: "ID"}, Readmit: Concerned{Member: "ID"},
+		Sequencers: Seats{Members: []string{"AU", "ID"}}, Custodians: Seats{Members: []string{"AU", "ID", "TH"}, Threshold: 2},
+		Blocs:   Spread{Blocs: []Bloc{{Name: "north", Members: []string{"ID", "TH"}}, {Name: "south", Members: []string{"AU"}}}, Wanted: 2},
+		Restore: Renewal{Member: c.Member, Signature: c.Signature},
+		Grant:   Granted{Member: "AU", Kind: "phone", Period: 1, Items: 1000, Daily: 100},
+	}
+}
+
+// everyLedgerKind is a submitted chain with an entry of each kind and a proposal of each
+// action, at whose end the key is rotated.
+func everyLedgerKind(t testing.TB) *grower {
+	t.Helper()
+	g := grow(t, Submitted)
+	digest := bytes.Repeat([]byte{3}, DigestSize)
+	g.add(Genesis, body(t, RosterState{Version: 1, Digest: digest}))
+	g.add(CosigningKey, body(t, KeyState{Key: cosigningKey(t)}))
+	for a := Join; a <= Grant; a++ {
+		g.add(Proposal, propose(t, a, everyAction(t)[a]))
+	}
+	g.add(Approval, body(t, Reference{Proposal: digest}))
+	g.add(Objection, body(t, Reference{Proposal: digest}))
+	g.add(Tick, nil)
+	g.add(BudgetSpent, body(t, Spend{Kind: "phone", Period: 1, Class: 80}))
+	from := g.now.Add(-time.Hour).UnixMilli()
+	g.add(Refusals, body(t, Refused{From: from, Until: g.now.UnixMilli(), Count: 3}))
+	g.add(Evidence, body(t, Conflict{Evidence: []byte{1}}))
+	g.add(AddressesChanged, body(t, AddressState{Addresses: []string{"/dns4/node.example/tcp/4001"}}))
+	next := author(t, "AU", 2)
+	s, h, err := g.author.Rotate(g.head, g.chain, next.Key, digest, g.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.keep(s, h)
+	g.author = next
+	g.add(Tick, nil)
+	return g
+}
+
+func TestLedgerKinds(t *testing.T) {
+	g := everyLedgerKind(t)
+	k, err := check(t, Submitted, g.signed)
+	if err != nil || !k.Key().Equal(author(t, "AU", 2).Key.Public()) {
+		t.Fatal(err)
+	}
+	seen := map[Kind]bool{}
+	for _, s := range g.signed {
+		e, err := s.Decode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen[e.Kind] = true
+		if e.Kind == Proposal {
+			c, err := e.Change()
+			if err != nil {
+				t.Fatal(err)
+			}
+			v, err := c.Open()
+			if err != nil || !bytes.Equal(body(t, v), c.Body) || strings.HasPrefix(c.Action.String(), "action") {
+				t.Errorf("%s is opened as %+v, %v", c.Action, v, err)
+			}
+		}
+	}
+	for _, kind := range ledgerKinds {
+		if !seen[kind] {
+			t.Errorf("no entry of kind %s was made", kind)
+		}
+	}
+}
+
+// After a rotation only the new key writes; the old key's rotation without the new one's
+// proof is none.
+func TestRotation(t *testing.T) {
+	g := everyLedgerKind(t)
+	old := author(t, "AU", 1)
+	for name, make := range map[string]func() Signed{
+		"old key": func() Signed {
+			s, _, err := old.Next(g.head, g.chain, Tick, nil, g.now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s
+		},
+		"proof of another place": func() Signed {
+			e, err := g.signed[len(g.signed)-2].Decode() // the rotation
+			if err != nil {
+				t.Fatal(err)
+			}
+			e.Sequence, e.Previous = g.head.Sequence+1, g.head.Digest[:]
+			b, err := wire.Marshal(e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			signature, err := g.author.Key.Sign(entryDomain, b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return Signed{Entry: b, Signature: signature}
+		},
+	} {
+		if _, err := check(t, Submitted, append(slices.Clone(g.signed), make())); err == nil {
+			t.Errorf("%s: taken", name)
+		}
+	}
+	k, err := check(t, Submitted, g.signed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.Renew(old.Key.Public()) // others vouch for a key
+	s, _, err := old.Next(g.head, g.chain, Tick, nil, g.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := k.Add(s); err != nil {
+		t.Errorf("the renewed key: %v", err)
+	}
+}
+
+func TestLedgerBodiesAreRefused(t *testing.T) {
+	digest := bytes.Repeat([]byte{3}, DigestSize)
+	now := start.UnixMilli()
+	card, other := cardOf(t, "NZ", 9), cardOf(t, "NZ", 8)
+	raw := func(a Action, v any) any { return Change{Action: a, Body: body(t, v), Expires: now + 1} }
+	rotation := Rotation{Sign: author(t, "AU", 2).Key.Public().Bytes(), Transport: digest, Proof: make([]byte, sign.SignatureSize)}
+	many := make([]string, roster.MaxAddresses+1)
+	for i := range many {
+		many[i] = "/dns4/node.example/tcp/4001"
+	}
+	for name, c := range map[string]struct {
+		kind Kind
+		body any
+	}{
+		"genesis digest":        {Genesis, RosterState{Version: 1, Digest: digest[1:]}},
+		"cosigning key short":   {CosigningKey, KeyState{Key: cosigningKey(t)[1:]}},
+		"cosigning key point":   {CosigningKey, KeyState{Key: make([]byte, sign.CosigningPublicKeySize)}},
+		"approval digest":       {Approval, Reference{Proposal: digest[1:]}},
+		"objection digest":      {Objection, Reference{}},
+		"tick says something":   {Tick, Concerned{Member: "AU"}},
+		"spend no class":        {BudgetSpent, Spend{Kind: "phone", Class: 65}},
+		"spend huge class":      {BudgetSpent, Spend{Kind: "phone", Class: 1 << 40}},
+		"spend class overflows": {BudgetSpent, Spend{Kind: "phone", Class: 1<<63 + 64}},
+		"spend kind":            {BudgetSpent, Spend{Kind: "Phone", Class: 64}},
+		"spend kind empty":      {BudgetSpent, Spend{Class: 64}},
+		"refusals reversed":     {Refusals, Refused{From: now, Until: now}},
+		"refusals to come":      {Refusals, Refused{From: now - 1, Until: now + 1}},
+		"refusals early":        {Refusals, Refused{From: 0, Until: now}},
+		"addresses many":        {AddressesChanged, AddressState{Addresses: many}},
+		"address":               {AddressesChanged, AddressState{Addresses: []string{"node.example"}}},
+		"rotation proof":        {KeyRotated, rotation},
+		"rotation transport":    {KeyRotated, Rotation{Sign: rotation.Sign, Transport: digest[1:], Proof: rotation.Proof}},
+		"rotation key":          {KeyRotated, Rotation{Sign: digest, Transport: digest, Proof: rotation.Proof}},
+		"action unknown":        {Proposal, raw(10, Concerned{Member: "ID"})},
+		"action 0":              {Proposal, raw(0, Concerned{Member: "ID"})},
+		"expiry":                {Proposal, Change{Action: Leave, Body: body(t, Concerned{Member: "ID"})}},
+		"join another's card":   {Proposal, raw(Join, Joining{Member: card.Member, Signature: other.Signature})},
+		"restore another's":     {Proposal, raw(Restore, Renewal{Member: card.Member, Signature: other.Signature})},
+		"leave whom":            {Proposal, raw(Leave, Concerned{Member: "i"})},
+		"other body":            {Proposal, raw(Leave, Seats{Members: []string{"AU"}})},
+		"no sequencer":          {Proposal, raw(Sequencers, Seats{})},
+		"sequencers threshold":  {Proposal, raw(Sequencers, Seats{Members: []string{"AU"}, Threshold: 1})},
+		"eight sequencers":      {Proposal, raw(Sequencers, Seats{Members: []string{"A1", "A2", "A3", "A4", "A5", "A6", "A7", "A8"}})},
+		"sequencer twice":       {Proposal, raw(Sequencers, Seats{Members: []string{"AU", "AU"}})},
+		"sequencers descend":    {Proposal, raw(Sequencers, Seats{Members: []string{"ID", "AU"}})},
+		"custodians minority":   {Proposal, raw(Custodians, Seats{Members: []string{"A1", "A2", "A3", "A4"}, Threshold: 2})},
+		"custodian alone":       {Proposal, raw(Custodians, Seats{Members: []string{"A1"}, Threshold: 1})},
+		"custodians too few":    {Proposal, raw(Custodians, Seats{Members: []string{"A1", "A2"}, Threshold: 3})},
+		"blocs wanted":          {Proposal, raw(Blocs, Spread{Wanted: 1})},
+		"bloc named twice":      {Proposal, raw(Blocs, Spread{Blocs: []Bloc{{Name: "a", Members: []string{"AU"}}, {Name: "a", Members: []string{"ID"}}}})},
+		"bloc without name":     {Proposal, raw(Blocs, Spread{Blocs: []Bloc{{Members: []string{"AU"}}}})},
+		"bloc without member":   {Proposal, raw(Blocs, Spread{Blocs: []Bloc{{Name: "a"}}})},
+		"grant nothing":         {Proposal, raw(Grant, Granted{Member: "AU", Kind: "phone"})},
+		"grant too much":        {Proposal, raw(Grant, Granted{Member: "AU", Kind: "phone", Items: MaxGrant + 1})},
+		"grant daily":           {Proposal, raw(Grant, Granted{Member: "AU", Kind: "phone", Items: 1, Daily: MaxGrant + 1})},
+		"grant kind":            {Proposal, raw(Grant, Granted{Member: "AU", Kind: "p h", Items: 1})},
+		"grant whom":            {Proposal, raw(Grant, Granted{Member: "au", Kind: "phone", Items: 1})},
+	} {
+		e := Entry{
+			Version: Version, Federation: digest, Chain: Submitted, Member: "AU", Sequence: 1, Previous: digest,
+			Time: now, Kind: c.kind, Body: body(t, c.body),
+		}
+		b, err := wire.Marshal(e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := (Signed{Entry: b}).Decode(); err == nil {
+			t.Errorf("%s was taken", name)
+		}
+	}
+	if _, err := Propose(Leave, Concerned{Member: "i"}, now+1); err == nil {
+		t.Error("proposed what nobody can open")
+	}
+}

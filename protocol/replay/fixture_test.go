@@ -1,0 +1,207 @@
+package replay
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+	"time"
+
+	"entente/crypto/sign"
+	"entente/protocol/entry"
+	"entente/protocol/roster"
+)
+
+var start = time.UnixMilli(1_795_000_000_000)
+
+// world is a federation that writes a ledger.
+type world struct {
+	t       testing.TB
+	state   *State
+	now     time.Time
+	roster  roster.Roster
+	authors map[string]entry.Author
+	heads   map[string]entry.Head
+	entries [][]byte
+}
+
+func key(t testing.TB, n byte) *sign.PrivateKey {
+	t.Helper()
+	k, err := sign.NewPrivateKey(bytes.Repeat([]byte{n}, sign.SeedSize))
+	must(t, err)
+	return k
+}
+
+func cosigning(t testing.TB, n byte) *sign.CosigningKey {
+	t.Helper()
+	k, err := sign.NewCosigningKey(bytes.Repeat([]byte{n}, sign.CosigningSeedSize))
+	must(t, err)
+	return k
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func id(i int) string { return fmt.Sprintf("M%02d", i) }
+
+func ids(list ...int) []string {
+	var out []string
+	for _, i := range list {
+		out = append(out, id(i))
+	}
+	return out
+}
+
+func card(t testing.TB, i int, k byte) roster.Card {
+	t.Helper()
+	c, err := roster.NewCard(roster.Member{
+		ID: id(i), Name: fmt.Sprint("Member ", i), Role: roster.State, Sign: key(t, k).Public().Bytes(),
+		Transport: bytes.Repeat([]byte{k}, 32), Addresses: []string{},
+	}, key(t, k))
+	must(t, err)
+	return c
+}
+
+// found begins a ledger of n members, the first s of which are sequencers.
+func found(t testing.TB, n, s int, spread entry.Spread) *world {
+	t.Helper()
+	w := &world{t: t, now: start, authors: map[string]entry.Author{}, heads: map[string]entry.Head{}}
+	var cards []roster.Card
+	for i := range n {
+		cards = append(cards, card(t, i, byte(i+1)))
+		w.authors[id(i)] = entry.Author{Member: id(i), Key: key(t, byte(i+1))}
+	}
+	var err error
+	w.roster, err = roster.New("test", cards)
+	must(t, err)
+	g := Genesis{Roster: w.roster, Spread: spread}
+	for i := range s {
+		g.Sequencers = append(g.Sequencers, id(i))
+	}
+	w.state, err = New(g)
+	must(t, err)
+	digest := w.roster.Digest()
+	joined := body(t, entry.RosterState{Version: 1, Digest: digest[:]})
+	for i := range n {
+		w.add(i, entry.Created, nil)
+		w.add(i, entry.RosterJoined, joined)
+		w.add(i, entry.CosigningKey, body(t, entry.KeyState{Key: cosigning(t, byte(i+1)).Public().Bytes()}))
+	}
+	w.add(0, entry.Genesis, joined)
+	w.tick()
+	return w
+}
+
+func body(t testing.TB, v any) []byte {
+	t.Helper()
+	b, err := entry.Body(v)
+	must(t, err)
+	return b
+}
+
+// next makes a member's next entry without applying it.
+func (w *world) next(i int, k entry.Kind, b []byte) ([]byte, entry.Head) {
+	w.t.Helper()
+	s, head, err := w.authors[id(i)].Next(w.heads[id(i)], entry.Submitted, k, b, w.now)
+	must(w.t, err)
+	out, err := s.Marshal()
+	must(w.t, err)
+	return out, head
+}
+
+// try applies a member's next entry, and goes on in its chain if it was taken.
+func (w *world) try(i int, k entry.Kind, b []byte) (Applied, error) {
+	w.t.Helper()
+	signed, head := w.next(i, k, b)
+	a, err := w.state.Apply(signed)
+	if err == nil {
+		w.heads[id(i)] = head
+		w.entries = append(w.entries, signed)
+	}
+	return a, err
+}
+
+func (w *world) add(i int, k entry.Kind, b []byte) Applied {
+	w.t.Helper()
+	a, err := w.try(i, k, b)
+	must(w.t, err)
+	return a
+}
+
+// tick lets a minute pass by the clocks of all sequencers, and returns what that ended.
+func (w *world) tick() (out []Outcome) {
+	w.t.Helper()
+	w.now = w.now.Add(time.Minute)
+	for i := range 20 {
+		for _, s := range w.state.Sequencers() {
+			if s == id(i) {
+				out = append(out, w.add(i, entry.Tick, nil).Outcomes...)
+			}
+		}
+	}
+	return out
+}
+
+// propose makes a proposal that others approve, and returns what it came to.
+func (w *world) propose(by int, a entry.Action, change any, approvals ...int) (digest [32]byte, out []Outcome) {
+	w.t.Helper()
+	b, err := entry.Propose(a, change, w.now.Add(time.Hour).UnixMilli())
+	must(w.t, err)
+	out = w.add(by, entry.Proposal, b).Outcomes
+	digest = w.heads[id(by)].Digest
+	for _, i := range approvals {
+		if len(out) > 0 {
+			w.t.Fatalf("%s is settled before %s approves", a, id(i))
+		}
+		out = w.add(i, entry.Approval, body(w.t, entry.Reference{Proposal: digest[:]})).Outcomes
+	}
+	return digest, out
+}
+
+// settled requires that one change has taken effect.
+func (w *world) settled(out []Outcome) {
+	w.t.Helper()
+	if len(out) != 1 || out[0].Err != nil {
+		w.t.Fatalf("no change took effect: %+v", out)
+	}
+}
+
+func second(_ Applied, err error) error { return err }
+
+func mustPropose(t testing.TB, now time.Time) []byte {
+	t.Helper()
+	b, err := entry.Propose(entry.Suspend, entry.Concerned{Member: id(3)}, now.Add(time.Hour).UnixMilli())
+	must(t, err)
+	return b
+}
+
+func marshal(t testing.TB, a entry.Author, h entry.Head, c entry.Chain, k entry.Kind, now time.Time) []byte {
+	t.Helper()
+	s, _, err := a.Next(h, c, k, nil, now)
+	must(t, err)
+	b, err := s.Marshal()
+	must(t, err)
+	return b
+}
+
+func rosterCard(m roster.Member, k byte, t testing.TB) (roster.Card, error) {
+	return roster.NewCard(m, key(t, k))
+}
+
+// fingerprint is all of a state that can be compared.
+func fingerprint(s *State) map[string]any {
+	out := map[string]any{
+		"size": s.size, "clock": s.clock, "roster": s.roster.Digest(), "sequencers": s.Sequencers(), "eras": len(s.eras),
+		"proposals": len(s.proposals), "convicted": s.Convicted(), "ticks": fmt.Sprint(s.ticks),
+	}
+	for id, m := range s.members {
+		out[id] = []any{m.check.Head(), m.suspended, len(m.cosigning), m.entries, m.bulky, m.day, m.refused}
+	}
+	for a, b := range s.budgets.All() {
+		out[fmt.Sprint(a)] = b
+	}
+	return out
+}
