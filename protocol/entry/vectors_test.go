@@ -169,7 +169,7 @@ func TestVectorChain(t *testing.T) {
 		}
 	}
 	k, err := check(t, Submitted, ss)
-	if err != nil || len(ss) != 4 || len(k.Gaps()) != 1 {
+	if err != nil || len(ss) != 10 || len(k.Gaps()) != 1 {
 		t.Errorf("%d entries, gaps %+v, %v", len(ss), k.Gaps(), err)
 	}
 }
