@@ -176,6 +176,7 @@ var homes = map[string][]string{
 	"github.com/spf13/cobra":       {"cmd"},
 	"github.com/transparency-dev/": {"protocol/round", "protocol/checkpoint"},
 	"golang.org/x/mod":             {"protocol/checkpoint"},
+	"go.etcd.io/":                  {"node/ledger"},
 }
 
 func TestLibrariesHaveOneHome(t *testing.T) {

@@ -1,0 +1,245 @@
+package ledger
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"entente/protocol/checkpoint"
+	"entente/protocol/replay"
+)
+
+// Buckets of a mirror's file. Keys of the first two are places, 8 bytes big-endian.
+const (
+	entriesBucket = "entries" // signed entries as they are in the tree
+	hashesBucket  = "hashes"  // of the tree, as checkpoint.Append returns them
+	signedBucket  = "signed"  // what this node has signed: see Signer
+	finalBucket   = "final"   // final checkpoints that this node has seen, by size
+)
+
+// openTimeout is how long a mirror's file may be held by another process.
+const openTimeout = time.Second
+
+// ErrNotHeld says that this node does not hold the ledger that far.
+var ErrNotHeld = errors.New("the ledger is not held that far")
+
+// Mirror is a node's own copy of the ledger: every entry, the tree over them, and the
+// state that replaying them leads to. It is in one file, and nothing is in it that replay
+// did not admit. Safe for several goroutines.
+type Mirror struct {
+	db     *bbolt.DB
+	origin checkpoint.Origin
+
+	mu     sync.RWMutex
+	state  *replay.State
+	broken error // a write failed: the state may be ahead of the file
+}
+
+// OpenMirror opens the file, or makes it, and replays what it holds: a changed byte in an
+// entry or a hash is found, and the error names the entry.
+func OpenMirror(ctx context.Context, file string, g replay.Genesis) (*Mirror, error) {
+	state, err := replay.New(g)
+	if err != nil {
+		return nil, fmt.Errorf("open mirror: %w", err)
+	}
+	db, err := bbolt.Open(file, 0o600, &bbolt.Options{Timeout: openTimeout})
+	if err != nil {
+		return nil, fmt.Errorf("open mirror: %w", err)
+	}
+	m := &Mirror{db: db, state: state, origin: checkpoint.Origin{Federation: state.Federation(), Term: 1}}
+	if err := m.load(ctx); err != nil {
+		return nil, fmt.Errorf("open mirror: %w", errors.Join(err, db.Close()))
+	}
+	return m, nil
+}
+
+func (m *Mirror) load(ctx context.Context) error {
+	err := m.db.Update(func(tx *bbolt.Tx) error {
+		for _, name := range []string{entriesBucket, hashesBucket, signedBucket, finalBucket} {
+			if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return m.db.View(func(tx *bbolt.Tx) error {
+		hashes := reader{tx}
+		c := tx.Bucket([]byte(entriesBucket)).Cursor()
+		for k, b := c.First(); k != nil; k, b = c.Next() {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			size := m.state.Size()
+			if len(k) != 8 || binary.BigEndian.Uint64(k) != size {
+				return fmt.Errorf("entry %d of the mirror is missing", size)
+			}
+			if _, err := m.state.Apply(b); err != nil {
+				return fmt.Errorf("entry %d of the mirror is damaged: %w", size, err)
+			}
+			want, err := checkpoint.Append(size, checkpoint.Leaf(b), hashes)
+			if err != nil {
+				return err
+			}
+			for i, h := range want {
+				held, err := hashes.ReadHashes([]int64{int64(checkpoint.Stored(size)) + int64(i)})
+				if err != nil {
+					return err
+				}
+				if held[0] != h {
+					return fmt.Errorf("a hash of entry %d of the mirror is damaged", size)
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// Close gives the file back.
+func (m *Mirror) Close() error {
+	if err := m.db.Close(); err != nil {
+		return fmt.Errorf("close mirror: %w", err)
+	}
+	return nil
+}
+
+// reader reads the tree's hashes within a transaction.
+type reader struct{ tx *bbolt.Tx }
+
+// ReadHashes returns the hashes at those places.
+func (r reader) ReadHashes(places []int64) ([]checkpoint.Hash, error) {
+	bucket := r.tx.Bucket([]byte(hashesBucket))
+	out := make([]checkpoint.Hash, len(places))
+	for i, p := range places {
+		b := bucket.Get(place(uint64(p)))
+		if len(b) != checkpoint.HashSize {
+			return nil, fmt.Errorf("hash %d of the mirror is missing", p)
+		}
+		out[i] = checkpoint.Hash(b)
+	}
+	return out, nil
+}
+
+func place(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+
+// Append takes the next entries in, durably: all of them or, at the first that is not
+// admitted, those before it. The error names that entry by its place and says why; how many
+// are in, what is returned. After a failed write the mirror must be opened anew.
+func (m *Mirror) Append(entries ...[]byte) ([]replay.Applied, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.broken != nil {
+		return nil, m.broken
+	}
+	var out []replay.Applied
+	var refused error
+	err := m.db.Update(func(tx *bbolt.Tx) error {
+		for _, b := range entries {
+			size := m.state.Size()
+			a, err := m.state.Apply(b)
+			if err != nil {
+				refused = fmt.Errorf("append to mirror: entry %d: %w", size, err)
+				break
+			}
+			if err := put(tx, size, b); err != nil {
+				return err
+			}
+			out = append(out, a)
+		}
+		return nil
+	})
+	if err != nil {
+		m.broken = fmt.Errorf("append to mirror: %w", err)
+		return nil, m.broken
+	}
+	return out, refused
+}
+
+func put(tx *bbolt.Tx, size uint64, b []byte) error {
+	hashes, err := checkpoint.Append(size, checkpoint.Leaf(b), reader{tx})
+	if err != nil {
+		return err
+	}
+	if err := tx.Bucket([]byte(entriesBucket)).Put(place(size), b); err != nil {
+		return err
+	}
+	for i, h := range hashes {
+		if err := tx.Bucket([]byte(hashesBucket)).Put(place(checkpoint.Stored(size)+uint64(i)), h[:]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// view reads the state and the file as they belong together.
+func (m *Mirror) view(use func(s *replay.State, tx *bbolt.Tx) error) error {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if m.broken != nil {
+		return m.broken
+	}
+	return m.db.View(func(tx *bbolt.Tx) error { return use(m.state, tx) })
+}
+
+// State gives use the state after all entries that are held. It must not change it, nor
+// keep it.
+func (m *Mirror) State(use func(*replay.State)) error {
+	return m.view(func(s *replay.State, _ *bbolt.Tx) error { use(s); return nil })
+}
+
+// Checkpoint is the tree at a size that is held. errors.Is ErrNotHeld.
+func (m *Mirror) Checkpoint(size uint64) (c checkpoint.Checkpoint, err error) {
+	err = m.view(func(s *replay.State, tx *bbolt.Tx) error {
+		c, err = m.at(s, tx, size)
+		return err
+	})
+	return c, err
+}
+
+func (m *Mirror) at(s *replay.State, tx *bbolt.Tx, size uint64) (checkpoint.Checkpoint, error) {
+	if size > s.Size() {
+		return checkpoint.Checkpoint{}, fmt.Errorf("%w: %d entries of %d", ErrNotHeld, s.Size(), size)
+	}
+	root, err := checkpoint.Root(size, reader{tx})
+	return checkpoint.Checkpoint{Origin: m.origin, Size: size, Root: root}, err
+}
+
+// Entries returns entries from one place on, at most so many and about so many bytes
+// together, but at least one if it is held.
+func (m *Mirror) Entries(from uint64, most, bytes int) ([][]byte, error) {
+	var out [][]byte
+	err := m.view(func(_ *replay.State, tx *bbolt.Tx) error {
+		c := tx.Bucket([]byte(entriesBucket)).Cursor()
+		for k, b := c.Seek(place(from)); k != nil && len(out) < most && (bytes > 0 || len(out) == 0); k, b = c.Next() {
+			out = append(out, append([]byte{}, b...))
+			bytes -= len(b)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// Inclusion proves that the tree of a size holds its entry of that index.
+func (m *Mirror) Inclusion(index, size uint64) (proof []checkpoint.Hash, err error) {
+	err = m.view(func(_ *replay.State, tx *bbolt.Tx) error {
+		proof, err = checkpoint.ProveInclusion(index, size, reader{tx})
+		return err
+	})
+	return proof, err
+}
+
+// Consistency proves that the tree of a size begins as that of an older one.
+func (m *Mirror) Consistency(old, size uint64) (proof []checkpoint.Hash, err error) {
+	err = m.view(func(_ *replay.State, tx *bbolt.Tx) error {
+		proof, err = checkpoint.ProveConsistency(old, size, reader{tx})
+		return err
+	})
+	return proof, err
+}
