@@ -23,6 +23,7 @@ var modules = map[string]string{
 	"github.com/inconshreveable/mousetrap": "command line on Windows",
 	"github.com/transparency-dev/merkle":   "trees of protocol/round",
 	"github.com/ugorji/go/codec":           "canonical CBOR",
+	"golang.org/x/mod":                     "trees of protocol/checkpoint",
 	"golang.org/x/sys":                     "processor features for circl",
 }
 

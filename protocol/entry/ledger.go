@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"entente/crypto/sign"
+	"entente/protocol/checkpoint"
 	"entente/protocol/roster"
 	"entente/protocol/wire"
 )
@@ -85,8 +86,9 @@ func (e Entry) validateLedgerBody() error {
 		}
 	case Proposal:
 		_, err = e.Change()
-	case Tick:
-		if string(e.Body) != emptyBody {
+	case Created, Tick:
+		// A node's own words on its set-up are for the local chain.
+		if e.Chain == Submitted && string(e.Body) != emptyBody {
 			err = errors.New("is not empty")
 		}
 	case BudgetSpent:
@@ -94,8 +96,7 @@ func (e Entry) validateLedgerBody() error {
 	case Refusals:
 		_, err = e.Refused()
 	case Evidence:
-		var b Conflict
-		err = wire.Unmarshal(e.Body, &b)
+		_, err = e.Evidence()
 	case KeyRotated:
 		_, _, err = e.Rotation()
 	case AddressesChanged:
@@ -142,6 +143,15 @@ func (e Entry) Reference() (Reference, error) {
 		return Reference{}, fmt.Errorf("body of %s: no digest: %w", e.Kind, err)
 	}
 	return b, nil
+}
+
+// Evidence returns the body of an Evidence entry.
+func (e Entry) Evidence() (checkpoint.Evidence, error) {
+	var b Conflict
+	if err := wire.Unmarshal(e.Body, &b); err != nil {
+		return checkpoint.Evidence{}, err
+	}
+	return checkpoint.UnmarshalEvidence(b.Evidence)
 }
 
 // MaxClass is the largest size class that an entry may name.

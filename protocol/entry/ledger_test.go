@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"entente/crypto/sign"
+	"entente/protocol/checkpoint"
 	"entente/protocol/roster"
 	"entente/protocol/wire"
 )
@@ -37,6 +38,22 @@ func cosigningKey(t testing.TB) []byte {
 		t.Fatal(err)
 	}
 	return k.Public().Bytes()
+}
+
+// conflict is evidence, as far as its form goes.
+func conflict(t testing.TB) []byte {
+	t.Helper()
+	var both [2]checkpoint.Signed
+	var last checkpoint.Checkpoint
+	for i := range both {
+		last = checkpoint.Checkpoint{Origin: checkpoint.Origin{Term: 1}, Size: 3, Root: checkpoint.Hash{byte(i)}}
+		both[i].Text = last.Text()
+	}
+	b, err := checkpoint.Evidence{First: both[0], Second: both[1], Root: last.Root[:]}.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 // propose is the body of a proposal; bodies of a wrong form are for the caller to make.
@@ -78,7 +95,7 @@ func everyLedgerKind(t testing.TB) *grower {
 	g.add(BudgetSpent, body(t, Spend{Kind: "phone", Period: 1, Class: 80}))
 	from := g.now.Add(-time.Hour).UnixMilli()
 	g.add(Refusals, body(t, Refused{From: from, Until: g.now.UnixMilli(), Count: 3}))
-	g.add(Evidence, body(t, Conflict{Evidence: []byte{1}}))
+	g.add(Evidence, body(t, Conflict{Evidence: conflict(t)}))
 	g.add(AddressesChanged, body(t, AddressState{Addresses: []string{"/dns4/node.example/tcp/4001"}}))
 	next := author(t, "AU", 2)
 	s, h, err := g.author.Rotate(g.head, g.chain, next.Key, digest, g.now)
@@ -184,49 +201,51 @@ func TestLedgerBodiesAreRefused(t *testing.T) {
 		kind Kind
 		body any
 	}{
-		"genesis digest":        {Genesis, RosterState{Version: 1, Digest: digest[1:]}},
-		"cosigning key short":   {CosigningKey, KeyState{Key: cosigningKey(t)[1:]}},
-		"cosigning key point":   {CosigningKey, KeyState{Key: make([]byte, sign.CosigningPublicKeySize)}},
-		"approval digest":       {Approval, Reference{Proposal: digest[1:]}},
-		"objection digest":      {Objection, Reference{}},
-		"tick says something":   {Tick, Concerned{Member: "AU"}},
-		"spend no class":        {BudgetSpent, Spend{Kind: "phone", Class: 65}},
-		"spend huge class":      {BudgetSpent, Spend{Kind: "phone", Class: 1 << 40}},
-		"spend class overflows": {BudgetSpent, Spend{Kind: "phone", Class: 1<<63 + 64}},
-		"spend kind":            {BudgetSpent, Spend{Kind: "Phone", Class: 64}},
-		"spend kind empty":      {BudgetSpent, Spend{Class: 64}},
-		"refusals reversed":     {Refusals, Refused{From: now, Until: now}},
-		"refusals to come":      {Refusals, Refused{From: now - 1, Until: now + 1}},
-		"refusals early":        {Refusals, Refused{From: 0, Until: now}},
-		"addresses many":        {AddressesChanged, AddressState{Addresses: many}},
-		"address":               {AddressesChanged, AddressState{Addresses: []string{"node.example"}}},
-		"rotation proof":        {KeyRotated, rotation},
-		"rotation transport":    {KeyRotated, Rotation{Sign: rotation.Sign, Transport: digest[1:], Proof: rotation.Proof}},
-		"rotation key":          {KeyRotated, Rotation{Sign: digest, Transport: digest, Proof: rotation.Proof}},
-		"action unknown":        {Proposal, raw(10, Concerned{Member: "ID"})},
-		"action 0":              {Proposal, raw(0, Concerned{Member: "ID"})},
-		"expiry":                {Proposal, Change{Action: Leave, Body: body(t, Concerned{Member: "ID"})}},
-		"join another's card":   {Proposal, raw(Join, Joining{Member: card.Member, Signature: other.Signature})},
-		"restore another's":     {Proposal, raw(Restore, Renewal{Member: card.Member, Signature: other.Signature})},
-		"leave whom":            {Proposal, raw(Leave, Concerned{Member: "i"})},
-		"other body":            {Proposal, raw(Leave, Seats{Members: []string{"AU"}})},
-		"no sequencer":          {Proposal, raw(Sequencers, Seats{})},
-		"sequencers threshold":  {Proposal, raw(Sequencers, Seats{Members: []string{"AU"}, Threshold: 1})},
-		"eight sequencers":      {Proposal, raw(Sequencers, Seats{Members: []string{"A1", "A2", "A3", "A4", "A5", "A6", "A7", "A8"}})},
-		"sequencer twice":       {Proposal, raw(Sequencers, Seats{Members: []string{"AU", "AU"}})},
-		"sequencers descend":    {Proposal, raw(Sequencers, Seats{Members: []string{"ID", "AU"}})},
-		"custodians minority":   {Proposal, raw(Custodians, Seats{Members: []string{"A1", "A2", "A3", "A4"}, Threshold: 2})},
-		"custodian alone":       {Proposal, raw(Custodians, Seats{Members: []string{"A1"}, Threshold: 1})},
-		"custodians too few":    {Proposal, raw(Custodians, Seats{Members: []string{"A1", "A2"}, Threshold: 3})},
-		"blocs wanted":          {Proposal, raw(Blocs, Spread{Wanted: 1})},
-		"bloc named twice":      {Proposal, raw(Blocs, Spread{Blocs: []Bloc{{Name: "a", Members: []string{"AU"}}, {Name: "a", Members: []string{"ID"}}}})},
-		"bloc without name":     {Proposal, raw(Blocs, Spread{Blocs: []Bloc{{Members: []string{"AU"}}}})},
-		"bloc without member":   {Proposal, raw(Blocs, Spread{Blocs: []Bloc{{Name: "a"}}})},
-		"grant nothing":         {Proposal, raw(Grant, Granted{Member: "AU", Kind: "phone"})},
-		"grant too much":        {Proposal, raw(Grant, Granted{Member: "AU", Kind: "phone", Items: MaxGrant + 1})},
-		"grant daily":           {Proposal, raw(Grant, Granted{Member: "AU", Kind: "phone", Items: 1, Daily: MaxGrant + 1})},
-		"grant kind":            {Proposal, raw(Grant, Granted{Member: "AU", Kind: "p h", Items: 1})},
-		"grant whom":            {Proposal, raw(Grant, Granted{Member: "au", Kind: "phone", Items: 1})},
+		"genesis digest":         {Genesis, RosterState{Version: 1, Digest: digest[1:]}},
+		"cosigning key short":    {CosigningKey, KeyState{Key: cosigningKey(t)[1:]}},
+		"cosigning key point":    {CosigningKey, KeyState{Key: make([]byte, sign.CosigningPublicKeySize)}},
+		"approval digest":        {Approval, Reference{Proposal: digest[1:]}},
+		"objection digest":       {Objection, Reference{}},
+		"created says something": {Created, Concerned{Member: "AU"}},
+		"no evidence":            {Evidence, Conflict{Evidence: []byte{1}}},
+		"tick says something":    {Tick, Concerned{Member: "AU"}},
+		"spend no class":         {BudgetSpent, Spend{Kind: "phone", Class: 65}},
+		"spend huge class":       {BudgetSpent, Spend{Kind: "phone", Class: 1 << 40}},
+		"spend class overflows":  {BudgetSpent, Spend{Kind: "phone", Class: 1<<63 + 64}},
+		"spend kind":             {BudgetSpent, Spend{Kind: "Phone", Class: 64}},
+		"spend kind empty":       {BudgetSpent, Spend{Class: 64}},
+		"refusals reversed":      {Refusals, Refused{From: now, Until: now}},
+		"refusals to come":       {Refusals, Refused{From: now - 1, Until: now + 1}},
+		"refusals early":         {Refusals, Refused{From: 0, Until: now}},
+		"addresses many":         {AddressesChanged, AddressState{Addresses: many}},
+		"address":                {AddressesChanged, AddressState{Addresses: []string{"node.example"}}},
+		"rotation proof":         {KeyRotated, rotation},
+		"rotation transport":     {KeyRotated, Rotation{Sign: rotation.Sign, Transport: digest[1:], Proof: rotation.Proof}},
+		"rotation key":           {KeyRotated, Rotation{Sign: digest, Transport: digest, Proof: rotation.Proof}},
+		"action unknown":         {Proposal, raw(10, Concerned{Member: "ID"})},
+		"action 0":               {Proposal, raw(0, Concerned{Member: "ID"})},
+		"expiry":                 {Proposal, Change{Action: Leave, Body: body(t, Concerned{Member: "ID"})}},
+		"join another's card":    {Proposal, raw(Join, Joining{Member: card.Member, Signature: other.Signature})},
+		"restore another's":      {Proposal, raw(Restore, Renewal{Member: card.Member, Signature: other.Signature})},
+		"leave whom":             {Proposal, raw(Leave, Concerned{Member: "i"})},
+		"other body":             {Proposal, raw(Leave, Seats{Members: []string{"AU"}})},
+		"no sequencer":           {Proposal, raw(Sequencers, Seats{})},
+		"sequencers threshold":   {Proposal, raw(Sequencers, Seats{Members: []string{"AU"}, Threshold: 1})},
+		"eight sequencers":       {Proposal, raw(Sequencers, Seats{Members: []string{"A1", "A2", "A3", "A4", "A5", "A6", "A7", "A8"}})},
+		"sequencer twice":        {Proposal, raw(Sequencers, Seats{Members: []string{"AU", "AU"}})},
+		"sequencers descend":     {Proposal, raw(Sequencers, Seats{Members: []string{"ID", "AU"}})},
+		"custodians minority":    {Proposal, raw(Custodians, Seats{Members: []string{"A1", "A2", "A3", "A4"}, Threshold: 2})},
+		"custodian alone":        {Proposal, raw(Custodians, Seats{Members: []string{"A1"}, Threshold: 1})},
+		"custodians too few":     {Proposal, raw(Custodians, Seats{Members: []string{"A1", "A2"}, Threshold: 3})},
+		"blocs wanted":           {Proposal, raw(Blocs, Spread{Wanted: 1})},
+		"bloc named twice":       {Proposal, raw(Blocs, Spread{Blocs: []Bloc{{Name: "a", Members: []string{"AU"}}, {Name: "a", Members: []string{"ID"}}}})},
+		"bloc without name":      {Proposal, raw(Blocs, Spread{Blocs: []Bloc{{Members: []string{"AU"}}}})},
+		"bloc without member":    {Proposal, raw(Blocs, Spread{Blocs: []Bloc{{Name: "a"}}})},
+		"grant nothing":          {Proposal, raw(Grant, Granted{Member: "AU", Kind: "phone"})},
+		"grant too much":         {Proposal, raw(Grant, Granted{Member: "AU", Kind: "phone", Items: MaxGrant + 1})},
+		"grant daily":            {Proposal, raw(Grant, Granted{Member: "AU", Kind: "phone", Items: 1, Daily: MaxGrant + 1})},
+		"grant kind":             {Proposal, raw(Grant, Granted{Member: "AU", Kind: "p h", Items: 1})},
+		"grant whom":             {Proposal, raw(Grant, Granted{Member: "au", Kind: "phone", Items: 1})},
 	} {
 		e := Entry{
 			Version: Version, Federation: digest, Chain: Submitted, Member: "AU", Sequence: 1, Previous: digest,

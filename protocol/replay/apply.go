@@ -7,7 +7,6 @@ import (
 
 	"entente/crypto/sign"
 	"entente/protocol/budget"
-	"entente/protocol/checkpoint"
 	"entente/protocol/entry"
 	"entente/protocol/roster"
 	"entente/protocol/wire"
@@ -284,11 +283,7 @@ func (s *State) refusals(m *member, e entry.Entry) (effect, error) {
 // evidence is admitted if it convicts somebody who was not convicted before, with the keys
 // of now or of either checkpoint's size.
 func (s *State) evidence(e entry.Entry) (effect, error) {
-	var b entry.Conflict
-	if err := wire.Unmarshal(e.Body, &b); err != nil {
-		return nil, err
-	}
-	ev, err := checkpoint.UnmarshalEvidence(b.Evidence)
+	ev, err := e.Evidence()
 	if err != nil {
 		return nil, err
 	}
