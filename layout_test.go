@@ -177,6 +177,7 @@ var homes = map[string][]string{
 	"github.com/transparency-dev/": {"protocol/round", "protocol/checkpoint"},
 	"golang.org/x/mod":             {"protocol/checkpoint"},
 	"go.etcd.io/":                  {"node/ledger"},
+	"github.com/hashicorp/":        {"node/ledger/ordering"},
 }
 
 func TestLibrariesHaveOneHome(t *testing.T) {
