@@ -49,7 +49,7 @@ func (g *Guard) call(member string, k wire.Kind, request any, answer wire.Kind, 
 		}
 		err = l.explain(err)
 		l.reset(err)
-		if !kept || l.ctx.Err() != nil && errors.Is(err, errLate) || errors.Is(err, errName) {
+		if !kept || errors.Is(err, errLate) || errors.Is(err, errName) {
 			return err
 		}
 		l, kept = nil, false

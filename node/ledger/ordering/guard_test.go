@@ -125,6 +125,7 @@ func TestRequestsArriveAsSent(t *testing.T) {
 func TestCallsGoToVotersOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net := newNetwork()
+		answering(t, net.add(t, "AU", among(three...), Options{}), yes)
 		br := net.add(t, "BR", among("AU", "BR"), Options{})
 		for _, c := range []struct{ id, address string }{{"CH", "CH"}, {"BR", "BR"}, {"AU", "DE"}, {"", ""}} {
 			err := br.AppendEntries(raft.ServerID(c.id), raft.ServerAddress(c.address), heartbeat("BR", 1), new(raft.AppendEntriesResponse))
