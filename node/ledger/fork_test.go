@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"entente/crypto/sign"
 	"entente/protocol/checkpoint"
 	"entente/protocol/replay"
 )
@@ -125,7 +126,9 @@ func convicted(t *testing.T, w *writers, m *Mirror, trees [2]checkpoint.Signed, 
 	must(t, err)
 	e := checkpoint.Evidence{First: trees[0], Second: trees[1], Root: second.Root[:]}
 	var got []string
-	must(t, m.State(func(s *replay.State) { got, err = e.Convicts(s.Committee(second.Size)) }))
+	var c checkpoint.Committee
+	must(t, m.State(func(s *replay.State) { c = s.Committee(second.Size) }))
+	got, err = e.Convicts(func(id string) []*sign.CosigningPublicKey { return []*sign.CosigningPublicKey{c.Seats[id].Key} })
 	must(t, err)
 	var want []string
 	for _, i := range attackers {

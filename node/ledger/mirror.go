@@ -20,6 +20,7 @@ const (
 	hashesBucket  = "hashes"  // of the tree, as checkpoint.Append returns them
 	signedBucket  = "signed"  // what this node has signed: see Signer
 	finalBucket   = "final"   // final checkpoints that this node has seen, by size
+	ledgerBucket  = "ledger"  // which ledger the file is of
 )
 
 // openTimeout is how long a mirror's file may be held by another process.
@@ -60,10 +61,17 @@ func OpenMirror(ctx context.Context, file string, g replay.Genesis) (*Mirror, er
 
 func (m *Mirror) load(ctx context.Context) error {
 	err := m.db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range []string{entriesBucket, hashesBucket, signedBucket, finalBucket} {
+		for _, name := range []string{entriesBucket, hashesBucket, signedBucket, finalBucket, ledgerBucket} {
 			if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
 				return err
 			}
+		}
+		about, key := tx.Bucket([]byte(ledgerBucket)), []byte("origin")
+		switch held := about.Get(key); {
+		case held == nil:
+			return about.Put(key, []byte(m.origin.String()))
+		case string(held) != m.origin.String():
+			return errors.New("the file is of another ledger")
 		}
 		return nil
 	})

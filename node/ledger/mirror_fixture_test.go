@@ -86,8 +86,10 @@ func (w *writers) begin() [][]byte {
 	joined := entry.RosterState{Version: 1, Digest: digest[:]}
 	var out [][]byte
 	for i := range w.authors {
-		out = append(out, w.entry(i, entry.Created, nil), w.entry(i, entry.RosterJoined, joined),
-			w.entry(i, entry.CosigningKey, entry.KeyState{Key: w.keys[i].Public().Bytes()}))
+		out = append(out, w.entry(i, entry.Created, nil), w.entry(i, entry.RosterJoined, joined))
+		key, err := entry.NewKeyState(w.heads[i], name(i), w.keys[i])
+		must(w.t, err)
+		out = append(out, w.entry(i, entry.CosigningKey, key))
 	}
 	out = append(out, w.entry(0, entry.Genesis, joined))
 	for i := range w.genesis.Sequencers {

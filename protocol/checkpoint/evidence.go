@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"entente/crypto/sign"
 	"entente/protocol/wire"
 )
 
@@ -85,8 +86,9 @@ func (e Evidence) conflict() ([2]Checkpoint, error) {
 }
 
 // Convicts returns the members who signed both checkpoints, at least one, in order of
-// their ids. Every signature in the evidence must verify.
-func (e Evidence) Convicts(c Committee) ([]string, error) {
+// their ids. Every signature in the evidence must verify under one of its signer's keys;
+// keys returns all that a member ever had.
+func (e Evidence) Convicts(keys func(member string) []*sign.CosigningPublicKey) ([]string, error) {
 	both, err := e.conflict()
 	if err != nil {
 		return nil, fmt.Errorf("evidence: %w", err)
@@ -95,11 +97,13 @@ func (e Evidence) Convicts(c Committee) ([]string, error) {
 	for i, s := range []Signed{e.First, e.Second} {
 		signers[i] = map[string]bool{}
 		for _, one := range s.Signatures {
-			seat, ok := c.Seats[one.Member]
-			if !ok {
-				return nil, fmt.Errorf("evidence: %s is no member", one.Member)
+			err := fmt.Errorf("%s never had a key", one.Member)
+			for _, k := range keys(one.Member) {
+				if err = one.Verify(both[i], k); err == nil {
+					break
+				}
 			}
-			if err := one.Verify(both[i], seat.Key); err != nil {
+			if err != nil {
 				return nil, fmt.Errorf("evidence: %w", err)
 			}
 			signers[i][one.Member] = true

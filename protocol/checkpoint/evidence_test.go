@@ -33,7 +33,7 @@ func TestEvidenceConvicts(t *testing.T) {
 		must(t, err)
 		back, err := UnmarshalEvidence(b)
 		must(t, err)
-		got, err := back.Convicts(c)
+		got, err := back.Convicts(keysOf(c))
 		if err != nil || strings.Join(got, ",") != test.convicted {
 			t.Errorf("%s: %v, %v", name, got, err)
 		}
@@ -77,7 +77,7 @@ func TestEvidenceThatIsNone(t *testing.T) {
 	} {
 		c, e := conflicting(t, 5, 9, 14, []int{1, 2, 3}, []int{1, 3, 4})
 		change(&e)
-		if got, err := e.Convicts(c); err == nil {
+		if got, err := e.Convicts(keysOf(c)); err == nil {
 			t.Errorf("%s: convicts %v", name, got)
 		}
 	}

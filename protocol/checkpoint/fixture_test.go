@@ -79,3 +79,14 @@ func upTo(n int) []int {
 	}
 	return out
 }
+
+// keysOf are the keys of a committee's members, each behind one that the member had before.
+func keysOf(c Committee) func(string) []*sign.CosigningPublicKey {
+	return func(id string) []*sign.CosigningPublicKey {
+		seat, ok := c.Seats[id]
+		if !ok {
+			return nil
+		}
+		return []*sign.CosigningPublicKey{c.Seats[member(len(c.Seats)-1)].Key, seat.Key}
+	}
+}

@@ -16,8 +16,10 @@ import (
 
 // KeyState is the body of CosigningKey.
 type KeyState struct {
-	_   struct{} `codec:",toarray"`
-	Key []byte   // sign.CosigningPublicKeySize bytes
+	_       struct{} `codec:",toarray"`
+	Key     []byte   // sign.CosigningPublicKeySize bytes
+	Ed25519 []byte   // proofs of the key's halves that their holder wants to be this member's
+	MLDSA44 []byte   // cosigner, here
 }
 
 // Reference is the body of Approval and Objection.
@@ -80,10 +82,7 @@ func (e Entry) validateLedgerBody() error {
 	var err error
 	switch e.Kind {
 	case CosigningKey:
-		var b KeyState
-		if err = wire.Unmarshal(e.Body, &b); err == nil {
-			_, err = sign.ParseCosigningPublicKey(b.Key)
-		}
+		_, err = e.CosigningKey()
 	case Proposal:
 		_, err = e.Change()
 	case Created, Tick:
@@ -211,6 +210,54 @@ func (e Entry) Rotation() (Rotation, *sign.PublicKey, error) {
 }
 
 const transportKeySize = 32
+
+const cosigningDomain = sign.Domain("entente/cosigning-key/1")
+
+// keyClaim is what a cosigning key signs, behind its domain: no checkpoint begins so.
+type keyClaim struct {
+	_        struct{} `codec:",toarray"`
+	Member   string
+	Previous []byte // digest of the entry before
+	Key      []byte
+}
+
+func (c keyClaim) message() ([]byte, error) {
+	b, err := Body(c)
+	return append([]byte(cosigningDomain+"\n"), b...), err
+}
+
+// NewKeyState is the body with which a member names its cosigning key after prev: with
+// proofs, since otherwise another could name the key first.
+func NewKeyState(prev Head, member string, key *sign.CosigningKey) (KeyState, error) {
+	b := KeyState{Key: key.Public().Bytes()}
+	m, err := keyClaim{Member: member, Previous: prev.Digest[:], Key: b.Key}.message()
+	if err != nil {
+		return KeyState{}, fmt.Errorf("name cosigning key: %w", err)
+	}
+	b.Ed25519, b.MLDSA44 = key.Ed25519(m), key.MLDSA44(m)
+	return b, nil
+}
+
+// CosigningKey returns the key that a CosigningKey entry names, after the proofs of its
+// holder.
+func (e Entry) CosigningKey() (*sign.CosigningPublicKey, error) {
+	var b KeyState
+	if err := wire.Unmarshal(e.Body, &b); err != nil {
+		return nil, err
+	}
+	key, err := sign.ParseCosigningPublicKey(b.Key)
+	if err != nil {
+		return nil, err
+	}
+	m, err := keyClaim{Member: e.Member, Previous: e.Previous, Key: b.Key}.message()
+	if err != nil {
+		return nil, err
+	}
+	if !key.VerifyEd25519(m, b.Ed25519) || !key.VerifyMLDSA44(m, b.MLDSA44) {
+		return nil, fmt.Errorf("the key's proofs: %w", sign.ErrSignature)
+	}
+	return key, nil
+}
 
 // Rotate makes the entry with which a member's old key hands over to a new one: the next
 // entry is the new key's. The old key signs the entry, the new one the proof in it.

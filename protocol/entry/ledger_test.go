@@ -31,13 +31,18 @@ func cardOf(t testing.TB, id string, b byte) roster.Card {
 	return c
 }
 
-func cosigningKey(t testing.TB) []byte {
+// keyState names a cosigning key after prev.
+func keyState(t testing.TB, prev Head, member string) KeyState {
 	t.Helper()
 	k, err := sign.NewCosigningKey(bytes.Repeat([]byte{5}, sign.CosigningSeedSize))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return k.Public().Bytes()
+	b, err := NewKeyState(prev, member, k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
 }
 
 // conflict is evidence, as far as its form goes.
@@ -85,7 +90,7 @@ func everyLedgerKind(t testing.TB) *grower {
 	g := grow(t, Submitted)
 	digest := bytes.Repeat([]byte{3}, DigestSize)
 	g.add(Genesis, body(t, RosterState{Version: 1, Digest: digest}))
-	g.add(CosigningKey, body(t, KeyState{Key: cosigningKey(t)}))
+	g.add(CosigningKey, body(t, keyState(t, g.head, "AU")))
 	for a := Join; a <= Grant; a++ {
 		g.add(Proposal, propose(t, a, everyAction(t)[a]))
 	}
@@ -190,6 +195,12 @@ func TestRotation(t *testing.T) {
 func TestLedgerBodiesAreRefused(t *testing.T) {
 	digest := bytes.Repeat([]byte{3}, DigestSize)
 	now := start.UnixMilli()
+	named := func(previous []byte, member string, change func(*KeyState)) KeyState {
+		b := keyState(t, Head{Digest: [32]byte(previous)}, member)
+		change(&b)
+		return b
+	}
+	other32 := bytes.Repeat([]byte{4}, DigestSize)
 	card, other := cardOf(t, "NZ", 9), cardOf(t, "NZ", 8)
 	raw := func(a Action, v any) any { return Change{Action: a, Body: body(t, v), Expires: now + 1} }
 	rotation := Rotation{Sign: author(t, "AU", 2).Key.Public().Bytes(), Transport: digest, Proof: make([]byte, sign.SignatureSize)}
@@ -201,51 +212,55 @@ func TestLedgerBodiesAreRefused(t *testing.T) {
 		kind Kind
 		body any
 	}{
-		"genesis digest":         {Genesis, RosterState{Version: 1, Digest: digest[1:]}},
-		"cosigning key short":    {CosigningKey, KeyState{Key: cosigningKey(t)[1:]}},
-		"cosigning key point":    {CosigningKey, KeyState{Key: make([]byte, sign.CosigningPublicKeySize)}},
-		"approval digest":        {Approval, Reference{Proposal: digest[1:]}},
-		"objection digest":       {Objection, Reference{}},
-		"created says something": {Created, Concerned{Member: "AU"}},
-		"no evidence":            {Evidence, Conflict{Evidence: []byte{1}}},
-		"tick says something":    {Tick, Concerned{Member: "AU"}},
-		"spend no class":         {BudgetSpent, Spend{Kind: "phone", Class: 65}},
-		"spend huge class":       {BudgetSpent, Spend{Kind: "phone", Class: 1 << 40}},
-		"spend class overflows":  {BudgetSpent, Spend{Kind: "phone", Class: 1<<63 + 64}},
-		"spend kind":             {BudgetSpent, Spend{Kind: "Phone", Class: 64}},
-		"spend kind empty":       {BudgetSpent, Spend{Class: 64}},
-		"refusals reversed":      {Refusals, Refused{From: now, Until: now}},
-		"refusals to come":       {Refusals, Refused{From: now - 1, Until: now + 1}},
-		"refusals early":         {Refusals, Refused{From: 0, Until: now}},
-		"addresses many":         {AddressesChanged, AddressState{Addresses: many}},
-		"address":                {AddressesChanged, AddressState{Addresses: []string{"node.example"}}},
-		"rotation proof":         {KeyRotated, rotation},
-		"rotation transport":     {KeyRotated, Rotation{Sign: rotation.Sign, Transport: digest[1:], Proof: rotation.Proof}},
-		"rotation key":           {KeyRotated, Rotation{Sign: digest, Transport: digest, Proof: rotation.Proof}},
-		"action unknown":         {Proposal, raw(10, Concerned{Member: "ID"})},
-		"action 0":               {Proposal, raw(0, Concerned{Member: "ID"})},
-		"expiry":                 {Proposal, Change{Action: Leave, Body: body(t, Concerned{Member: "ID"})}},
-		"join another's card":    {Proposal, raw(Join, Joining{Member: card.Member, Signature: other.Signature})},
-		"restore another's":      {Proposal, raw(Restore, Renewal{Member: card.Member, Signature: other.Signature})},
-		"leave whom":             {Proposal, raw(Leave, Concerned{Member: "i"})},
-		"other body":             {Proposal, raw(Leave, Seats{Members: []string{"AU"}})},
-		"no sequencer":           {Proposal, raw(Sequencers, Seats{})},
-		"sequencers threshold":   {Proposal, raw(Sequencers, Seats{Members: []string{"AU"}, Threshold: 1})},
-		"eight sequencers":       {Proposal, raw(Sequencers, Seats{Members: []string{"A1", "A2", "A3", "A4", "A5", "A6", "A7", "A8"}})},
-		"sequencer twice":        {Proposal, raw(Sequencers, Seats{Members: []string{"AU", "AU"}})},
-		"sequencers descend":     {Proposal, raw(Sequencers, Seats{Members: []string{"ID", "AU"}})},
-		"custodians minority":    {Proposal, raw(Custodians, Seats{Members: []string{"A1", "A2", "A3", "A4"}, Threshold: 2})},
-		"custodian alone":        {Proposal, raw(Custodians, Seats{Members: []string{"A1"}, Threshold: 1})},
-		"custodians too few":     {Proposal, raw(Custodians, Seats{Members: []string{"A1", "A2"}, Threshold: 3})},
-		"blocs wanted":           {Proposal, raw(Blocs, Spread{Wanted: 1})},
-		"bloc named twice":       {Proposal, raw(Blocs, Spread{Blocs: []Bloc{{Name: "a", Members: []string{"AU"}}, {Name: "a", Members: []string{"ID"}}}})},
-		"bloc without name":      {Proposal, raw(Blocs, Spread{Blocs: []Bloc{{Members: []string{"AU"}}}})},
-		"bloc without member":    {Proposal, raw(Blocs, Spread{Blocs: []Bloc{{Name: "a"}}})},
-		"grant nothing":          {Proposal, raw(Grant, Granted{Member: "AU", Kind: "phone"})},
-		"grant too much":         {Proposal, raw(Grant, Granted{Member: "AU", Kind: "phone", Items: MaxGrant + 1})},
-		"grant daily":            {Proposal, raw(Grant, Granted{Member: "AU", Kind: "phone", Items: 1, Daily: MaxGrant + 1})},
-		"grant kind":             {Proposal, raw(Grant, Granted{Member: "AU", Kind: "p h", Items: 1})},
-		"grant whom":             {Proposal, raw(Grant, Granted{Member: "au", Kind: "phone", Items: 1})},
+		"genesis digest":                  {Genesis, RosterState{Version: 1, Digest: digest[1:]}},
+		"cosigning key short":             {CosigningKey, named(digest, "AU", func(b *KeyState) { b.Key = b.Key[1:] })},
+		"cosigning key point":             {CosigningKey, named(digest, "AU", func(b *KeyState) { b.Key = make([]byte, len(b.Key)) })},
+		"cosigning key without a proof":   {CosigningKey, named(digest, "AU", func(b *KeyState) { b.Ed25519 = nil })},
+		"cosigning key with half a proof": {CosigningKey, named(digest, "AU", func(b *KeyState) { b.MLDSA44[0] ^= 1 })},
+		"cosigning key of another":        {CosigningKey, named(digest, "ID", func(*KeyState) {})},
+		"cosigning key elsewhere":         {CosigningKey, named(other32, "AU", func(*KeyState) {})},
+		"approval digest":                 {Approval, Reference{Proposal: digest[1:]}},
+		"objection digest":                {Objection, Reference{}},
+		"created says something":          {Created, Concerned{Member: "AU"}},
+		"no evidence":                     {Evidence, Conflict{Evidence: []byte{1}}},
+		"tick says something":             {Tick, Concerned{Member: "AU"}},
+		"spend no class":                  {BudgetSpent, Spend{Kind: "phone", Class: 65}},
+		"spend huge class":                {BudgetSpent, Spend{Kind: "phone", Class: 1 << 40}},
+		"spend class overflows":           {BudgetSpent, Spend{Kind: "phone", Class: 1<<63 + 64}},
+		"spend kind":                      {BudgetSpent, Spend{Kind: "Phone", Class: 64}},
+		"spend kind empty":                {BudgetSpent, Spend{Class: 64}},
+		"refusals reversed":               {Refusals, Refused{From: now, Until: now}},
+		"refusals to come":                {Refusals, Refused{From: now - 1, Until: now + 1}},
+		"refusals early":                  {Refusals, Refused{From: 0, Until: now}},
+		"addresses many":                  {AddressesChanged, AddressState{Addresses: many}},
+		"address":                         {AddressesChanged, AddressState{Addresses: []string{"node.example"}}},
+		"rotation proof":                  {KeyRotated, rotation},
+		"rotation transport":              {KeyRotated, Rotation{Sign: rotation.Sign, Transport: digest[1:], Proof: rotation.Proof}},
+		"rotation key":                    {KeyRotated, Rotation{Sign: digest, Transport: digest, Proof: rotation.Proof}},
+		"action unknown":                  {Proposal, raw(10, Concerned{Member: "ID"})},
+		"action 0":                        {Proposal, raw(0, Concerned{Member: "ID"})},
+		"expiry":                          {Proposal, Change{Action: Leave, Body: body(t, Concerned{Member: "ID"})}},
+		"join another's card":             {Proposal, raw(Join, Joining{Member: card.Member, Signature: other.Signature})},
+		"restore another's":               {Proposal, raw(Restore, Renewal{Member: card.Member, Signature: other.Signature})},
+		"leave whom":                      {Proposal, raw(Leave, Concerned{Member: "i"})},
+		"other body":                      {Proposal, raw(Leave, Seats{Members: []string{"AU"}})},
+		"no sequencer":                    {Proposal, raw(Sequencers, Seats{})},
+		"sequencers threshold":            {Proposal, raw(Sequencers, Seats{Members: []string{"AU"}, Threshold: 1})},
+		"eight sequencers":                {Proposal, raw(Sequencers, Seats{Members: []string{"A1", "A2", "A3", "A4", "A5", "A6", "A7", "A8"}})},
+		"sequencer twice":                 {Proposal, raw(Sequencers, Seats{Members: []string{"AU", "AU"}})},
+		"sequencers descend":              {Proposal, raw(Sequencers, Seats{Members: []string{"ID", "AU"}})},
+		"custodians minority":             {Proposal, raw(Custodians, Seats{Members: []string{"A1", "A2", "A3", "A4"}, Threshold: 2})},
+		"custodian alone":                 {Proposal, raw(Custodians, Seats{Members: []string{"A1"}, Threshold: 1})},
+		"custodians too few":              {Proposal, raw(Custodians, Seats{Members: []string{"A1", "A2"}, Threshold: 3})},
+		"blocs wanted":                    {Proposal, raw(Blocs, Spread{Wanted: 1})},
+		"bloc named twice":                {Proposal, raw(Blocs, Spread{Blocs: []Bloc{{Name: "a", Members: []string{"AU"}}, {Name: "a", Members: []string{"ID"}}}})},
+		"bloc without name":               {Proposal, raw(Blocs, Spread{Blocs: []Bloc{{Members: []string{"AU"}}}})},
+		"bloc without member":             {Proposal, raw(Blocs, Spread{Blocs: []Bloc{{Name: "a"}}})},
+		"grant nothing":                   {Proposal, raw(Grant, Granted{Member: "AU", Kind: "phone"})},
+		"grant too much":                  {Proposal, raw(Grant, Granted{Member: "AU", Kind: "phone", Items: MaxGrant + 1})},
+		"grant daily":                     {Proposal, raw(Grant, Granted{Member: "AU", Kind: "phone", Items: 1, Daily: MaxGrant + 1})},
+		"grant kind":                      {Proposal, raw(Grant, Granted{Member: "AU", Kind: "p h", Items: 1})},
+		"grant whom":                      {Proposal, raw(Grant, Granted{Member: "au", Kind: "phone", Items: 1})},
 	} {
 		e := Entry{
 			Version: Version, Federation: digest, Chain: Submitted, Member: "AU", Sequence: 1, Previous: digest,

@@ -32,7 +32,7 @@ var shown = map[string]string{
 	"RosterState.Version": aNumber, "RosterState.Digest": aDigest,
 	"PolicyState.Version": aNumber, "PolicyState.Digest": aDigest,
 	"Gap.First": aNumber, "Gap.Last": aNumber, "Gap.Lost": aNumber,
-	"Sealed.Digest": aNonce, "KeyState.Key": aKey, "Reference.Proposal": aDigest,
+	"Sealed.Digest": aNonce, "KeyState.Key": aKey, "KeyState.Ed25519": aKey, "KeyState.MLDSA44": aKey, "Reference.Proposal": aDigest,
 	"Spend.Kind": aKind, "Spend.Period": aNumber, "Spend.Class": aBudget,
 	"Refused.From": aNumber, "Refused.Until": aNumber, "Refused.Count": aCounter,
 	"Conflict.Evidence": aTree,

@@ -27,19 +27,24 @@ var (
 	ErrNotMember = errors.New("its author is no member, or suspended")
 	ErrNotNext   = errors.New("it does not follow in its author's chain")
 	ErrTooMany   = errors.New("its author has added as much as it may today")
-	ErrNotBegun  = errors.New("the ledger has not begun or has no time yet")
 )
+
+// ErrNotBegun says that an entry is void because the ledger has no time yet.
+var ErrNotBegun = errors.New("the ledger has not begun or has no time yet")
 
 // Applied is what an entry did.
 type Applied struct {
 	Index    uint64 // of the entry in the tree
 	Entry    entry.Entry
+	Void     error     // why it has no effect; nil if it has what its kind has
 	Boundary bool      // it changed the committee: see State.Boundary
 	Outcomes []Outcome // of proposals
 }
 
 // Apply takes the next entry in, as marshalled with its signature, or refuses it and
-// changes nothing.
+// changes nothing. An entry that its author could rightly write next is taken in even if
+// what it says is not possible, or no longer: then it is void. Were it refused, its author,
+// who must not write another one in its place, could never write again.
 func (s *State) Apply(signed []byte) (Applied, error) {
 	one, err := entry.Unmarshal(signed)
 	if err != nil {
@@ -50,44 +55,48 @@ func (s *State) Apply(signed []byte) (Applied, error) {
 		return Applied{}, fmt.Errorf("apply entry: %w", err)
 	}
 	eras := len(s.eras)
-	outcomes, err := s.apply(one, e)
-	if err != nil {
+	if err := s.link(one, e); err != nil {
 		return Applied{}, fmt.Errorf("apply %s by %s: %w", e.Kind, e.Member, err)
 	}
+	a := Applied{Index: s.size, Entry: e}
+	effect, err := s.admit(s.members[e.Member], one, e)
+	if err != nil {
+		a.Void = fmt.Errorf("%s by %s: %w", e.Kind, e.Member, err)
+	} else if effect != nil {
+		a.Outcomes = effect()
+	}
 	s.size++
-	return Applied{Index: s.size - 1, Entry: e, Boundary: len(s.eras) > eras, Outcomes: outcomes}, nil
+	a.Boundary = len(s.eras) > eras
+	return a, nil
 }
 
-func (s *State) apply(one entry.Signed, e entry.Entry) ([]Outcome, error) {
+// link checks that the author could write this entry next, and notes that it did.
+func (s *State) link(one entry.Signed, e entry.Entry) error {
 	if e.Chain != entry.Submitted {
-		return nil, errors.New("it is not for others to see")
+		return errors.New("it is not for others to see")
 	}
 	if !s.active(e.Member) {
-		return nil, ErrNotMember
+		return ErrNotMember
 	}
 	m := s.members[e.Member]
 	head := m.check.Head()
 	if e.Kind != entry.Restored && e.Sequence != head.Next() {
-		return nil, fmt.Errorf("%w: number %d where %d follows", ErrNotNext, e.Sequence, head.Next())
-	}
-	if len(e.Federation) > 0 {
-		if _, known := s.rosters[[32]byte(e.Federation)]; !known {
-			return nil, errors.New("it is bound to a roster that was never in force here")
-		}
+		return fmt.Errorf("%w: number %d where %d follows", ErrNotNext, e.Sequence, head.Next())
 	}
 	bulky := isBulky(e.Kind)
 	if m.day == s.day() && (m.entries >= MaxEntriesADay || bulky && m.bulky >= MaxBulkyADay) {
-		return nil, ErrTooMany
+		return ErrTooMany
 	}
-	effect, err := s.admit(m, one, e)
-	if err != nil {
-		return nil, err
+	if e.Kind == entry.KeyRotated {
+		if err := s.rotatable(e); err != nil {
+			return err
+		}
 	}
 	if _, err := m.check.Add(one); err != nil { // the signature, and the link: the last that can fail
 		if errors.Is(err, sign.ErrSignature) {
-			return nil, err
+			return err
 		}
-		return nil, fmt.Errorf("%w: %w", ErrNotNext, err)
+		return fmt.Errorf("%w: %w", ErrNotNext, err)
 	}
 	if day := s.day(); m.day != day {
 		m.day, m.entries, m.bulky = day, 0, 0
@@ -96,10 +105,7 @@ func (s *State) apply(one entry.Signed, e entry.Entry) ([]Outcome, error) {
 	if bulky {
 		m.bulky++
 	}
-	if effect == nil {
-		return nil, nil
-	}
-	return effect(), nil
+	return nil
 }
 
 func isBulky(k entry.Kind) bool {
@@ -113,8 +119,14 @@ func isBulky(k entry.Kind) bool {
 // effect changes the state. It cannot fail: admit has checked all that it needs.
 type effect = func() []Outcome
 
-// admit checks what an entry says against the state, and returns what it does.
+// admit checks what an entry says against the state, and returns what it does, or why it
+// is void.
 func (s *State) admit(m *member, one entry.Signed, e entry.Entry) (effect, error) {
+	if len(e.Federation) > 0 {
+		if _, known := s.rosters[[32]byte(e.Federation)]; !known && e.Kind != entry.KeyRotated {
+			return nil, errors.New("it is bound to a roster that was never in force here")
+		}
+	}
 	switch e.Kind {
 	case entry.Genesis:
 		return s.genesis(e)
@@ -176,11 +188,7 @@ func (s *State) joined(e entry.Entry) (effect, error) {
 }
 
 func (s *State) cosigningKey(m *member, e entry.Entry) (effect, error) {
-	var b entry.KeyState
-	if err := wire.Unmarshal(e.Body, &b); err != nil {
-		return nil, err
-	}
-	key, err := sign.ParseCosigningPublicKey(b.Key)
+	key, err := e.CosigningKey()
 	if err != nil {
 		return nil, err
 	}
@@ -219,14 +227,37 @@ func (s *State) with(m roster.Member) (roster.Roster, error) {
 	return r, r.Validate()
 }
 
-// rotation changes the roster; the chain's check takes the new key from the entry.
-func (s *State) rotation(e entry.Entry) (effect, error) {
+// rotated is the author's entry of the roster with its new signing key.
+func (s *State) rotated(e entry.Entry) (roster.Member, []byte, error) {
 	b, _, err := e.Rotation()
+	m, _ := s.roster.Find(e.Member)
+	m.Sign = b.Sign
+	return m, b.Transport, err
+}
+
+// rotatable refuses a signing key of which half stands for another member. Its holder has
+// proved that it is its own, so two members share it; and the chain cannot go on under it.
+func (s *State) rotatable(e entry.Entry) error {
+	m, _, err := s.rotated(e)
+	if err == nil {
+		_, err = s.with(m)
+	}
+	return err
+}
+
+// rotation changes the roster; the chain's check took the new key from the entry. A
+// transport key that somebody else has, or that is none, is left out: nobody proves that
+// such a key is its own, so another member can always have named it first.
+func (s *State) rotation(e entry.Entry) (effect, error) {
+	m, transport, err := s.rotated(e)
 	if err != nil {
 		return nil, err
 	}
-	m, _ := s.roster.Find(e.Member)
-	m.Sign, m.Transport = b.Sign, b.Transport
+	old := m.Transport
+	m.Transport = transport
+	if _, err := s.with(m); err != nil {
+		m.Transport = old
+	}
 	return s.changed(m)
 }
 
@@ -280,8 +311,8 @@ func (s *State) refusals(m *member, e entry.Entry) (effect, error) {
 	return func() []Outcome { m.refused = b.Until; return nil }, nil
 }
 
-// evidence is admitted if it convicts somebody who was not convicted before, with the keys
-// of now or of either checkpoint's size.
+// evidence counts if it convicts somebody who was not convicted before, with whichever of
+// the cosigning keys that it ever had: else it could change its key between the two.
 func (s *State) evidence(e entry.Entry) (effect, error) {
 	ev, err := e.Evidence()
 	if err != nil {
@@ -294,16 +325,7 @@ func (s *State) evidence(e entry.Entry) (effect, error) {
 	if first.Origin.Federation != s.first {
 		return nil, errors.New("it is of another ledger")
 	}
-	second, err := ev.Second.Checkpoint()
-	if err != nil {
-		return nil, err
-	}
-	var convicted []string
-	for _, size := range []uint64{first.Size, second.Size, s.size + 1} {
-		if convicted, err = ev.Convicts(s.Committee(min(size, s.size+1))); err == nil {
-			break
-		}
-	}
+	convicted, err := ev.Convicts(s.cosigningKeys)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package replay
 import (
 	"slices"
 
+	"entente/crypto/sign"
 	"entente/protocol/checkpoint"
 )
 
@@ -51,6 +52,18 @@ func (s *State) Committee(size uint64) checkpoint.Committee {
 		c.Seats[id] = seat
 	}
 	return c
+}
+
+// cosigningKeys are all that a member ever had.
+func (s *State) cosigningKeys(id string) (out []*sign.CosigningPublicKey) {
+	if m, ok := s.members[id]; ok {
+		for _, k := range m.cosigning {
+			if k.key != nil {
+				out = append(out, k.key)
+			}
+		}
+	}
+	return out
 }
 
 // Boundary returns the smallest size above one at which a change of the committee must be

@@ -88,7 +88,7 @@ func found(t testing.TB, n, s int, spread entry.Spread) *world {
 	for i := range n {
 		w.add(i, entry.Created, nil)
 		w.add(i, entry.RosterJoined, joined)
-		w.add(i, entry.CosigningKey, body(t, entry.KeyState{Key: cosigning(t, byte(i+1)).Public().Bytes()}))
+		w.add(i, entry.CosigningKey, w.keyState(i, byte(i+1)))
 	}
 	w.add(0, entry.Genesis, joined)
 	w.tick()
@@ -112,7 +112,16 @@ func (w *world) next(i int, k entry.Kind, b []byte) ([]byte, entry.Head) {
 	return out, head
 }
 
-// try applies a member's next entry, and goes on in its chain if it was taken.
+// keyState is the body with which a member names a cosigning key next.
+func (w *world) keyState(i int, k byte) []byte {
+	w.t.Helper()
+	b, err := entry.NewKeyState(w.heads[id(i)], id(i), cosigning(w.t, k))
+	must(w.t, err)
+	return body(w.t, b)
+}
+
+// try applies a member's next entry, and goes on in its chain if it was taken. The error
+// says why it was not, or why it is void.
 func (w *world) try(i int, k entry.Kind, b []byte) (Applied, error) {
 	w.t.Helper()
 	signed, head := w.next(i, k, b)
@@ -120,6 +129,7 @@ func (w *world) try(i int, k entry.Kind, b []byte) (Applied, error) {
 	if err == nil {
 		w.heads[id(i)] = head
 		w.entries = append(w.entries, signed)
+		err = a.Void
 	}
 	return a, err
 }
@@ -193,15 +203,27 @@ func rosterCard(m roster.Member, k byte, t testing.TB) (roster.Card, error) {
 
 // fingerprint is all of a state that can be compared.
 func fingerprint(s *State) map[string]any {
+	out := effects(s)
+	out["size"] = s.size
+	for id, m := range s.members {
+		out["chain of "+id] = []any{m.check.Head(), m.check.Key(), m.entries, m.bulky, m.day}
+	}
+	return out
+}
+
+// effects are those parts of it that a void entry leaves as they are.
+func effects(s *State) map[string]any {
 	out := map[string]any{
-		"size": s.size, "clock": s.clock, "roster": s.roster.Digest(), "sequencers": s.Sequencers(), "eras": len(s.eras),
+		"clock": s.clock, "roster": s.roster.Digest(), "sequencers": s.Sequencers(), "eras": len(s.eras),
 		"proposals": len(s.proposals), "convicted": s.Convicted(), "ticks": fmt.Sprint(s.ticks),
 	}
 	for id, m := range s.members {
-		out[id] = []any{m.check.Head(), m.suspended, len(m.cosigning), m.entries, m.bulky, m.day, m.refused}
+		out[id] = []any{m.suspended, len(m.cosigning), m.refused, m.policy}
 	}
 	for a, b := range s.budgets.All() {
 		out[fmt.Sprint(a)] = b
 	}
 	return out
 }
+
+func first(b []byte, _ entry.Head) []byte { return b }

@@ -198,33 +198,57 @@ func TestLostKey(t *testing.T) {
 
 func TestRotationAndAddresses(t *testing.T) {
 	w := found(t, 4, 2, entry.Spread{})
-	s, _, err := w.authors[id(2)].Rotate(w.heads[id(2)], entry.Submitted, key(t, 30), make([]byte, 32), w.now)
-	must(t, err)
-	b, err := s.Marshal()
-	must(t, err)
-	if _, err := w.state.Apply(b); err == nil {
-		t.Error("a transport key of zeros was taken into the roster")
+	rotate := func(i int, to, transport byte) error {
+		t.Helper()
+		s, head, err := w.authors[id(i)].Rotate(w.heads[id(i)], entry.Submitted, key(t, to), slices.Repeat([]byte{transport}, 32), w.now)
+		must(t, err)
+		b, err := s.Marshal()
+		must(t, err)
+		a, err := w.state.Apply(b)
+		if err != nil {
+			return err
+		}
+		w.heads[id(i)], w.authors[id(i)] = head, entry.Author{Member: id(i), Key: key(t, to)}
+		return a.Void
 	}
-	s, head, err := w.authors[id(2)].Rotate(w.heads[id(2)], entry.Submitted, key(t, 30), slices.Repeat([]byte{30}, 32), w.now)
-	must(t, err)
-	b, err = s.Marshal()
-	must(t, err)
-	if _, err := w.state.Apply(b); err != nil {
-		t.Fatal(err)
-	}
-	w.heads[id(2)], w.authors[id(2)] = head, entry.Author{Member: id(2), Key: key(t, 30)}
+	must(t, rotate(2, 30, 30))
 	w.add(2, entry.AddressesChanged, body(t, entry.AddressState{Addresses: []string{"/dns4/node.example/tcp/4001"}}))
 	m, _ := w.state.Roster().Find(id(2))
 	if w.state.Roster().Version != 3 || len(m.Addresses) != 1 || m.Transport[0] != 30 || string(m.Sign) != string(key(t, 30).Public().Bytes()) {
 		t.Errorf("version %d, %+v", w.state.Roster().Version, m)
 	}
-	s, _, err = w.authors[id(1)].Rotate(w.heads[id(1)], entry.Submitted, key(t, 30), slices.Repeat([]byte{31}, 32), w.now)
-	must(t, err)
-	b, err = s.Marshal()
-	must(t, err)
-	if _, err := w.state.Apply(b); err == nil {
+	if err := rotate(1, 30, 31); err == nil {
 		t.Error("two members have one key")
 	}
+	// Whoever names another's transport key first does not keep it from changing its signing
+	// key; and a key of zeros is none.
+	for _, transport := range []byte{30, 0} {
+		must(t, rotate(1, 40+transport, transport))
+		m, _ = w.state.Roster().Find(id(1))
+		if m.Transport[0] != 2 || string(m.Sign) != string(key(t, 40+transport).Public().Bytes()) {
+			t.Errorf("transport key %d, signing key changed: %v", m.Transport[0], string(m.Sign) == string(key(t, 40+transport).Public().Bytes()))
+		}
+	}
+	w.add(1, entry.SealedDigest, body(t, entry.Sealed{Digest: make([]byte, 32)}))
+}
+
+// What was possible when it was written, and no longer when it is ordered, does not end its
+// author's chain.
+func TestLateEntriesAreVoid(t *testing.T) {
+	w := found(t, 4, 2, entry.Spread{})
+	digest, out := w.propose(0, entry.Sequencers, entry.Seats{Members: ids(0, 3)}, 1, 2)
+	w.settled(out)
+	a, err := w.state.Apply(first(w.next(3, entry.Approval, body(t, entry.Reference{Proposal: digest[:]}))))
+	if err != nil || a.Void == nil || a.Index != w.state.Size()-1 {
+		t.Fatalf("a late approval: %+v, %v", a, err)
+	}
+	w.heads[id(3)] = w.state.Head(id(3))
+	w.add(3, entry.SealedDigest, body(t, entry.Sealed{Digest: make([]byte, 32)}))
+	w.add(1, entry.SealedDigest, body(t, entry.Sealed{Digest: make([]byte, 32)}))
+	if _, err := w.try(1, entry.Tick, nil); err == nil { // no sequencer any more
+		t.Error("a former sequencer ticked")
+	}
+	w.add(1, entry.SealedDigest, body(t, entry.Sealed{Digest: make([]byte, 32)}))
 }
 
 func TestBudgets(t *testing.T) {
@@ -304,13 +328,19 @@ func TestProposalsLapse(t *testing.T) {
 
 func TestEvidenceConvicts(t *testing.T) {
 	w := found(t, 4, 2, entry.Spread{})
+	by := func(i, k int) byte { // M01 signs the second with its second key
+		if i == 1 && k == 1 {
+			return 41
+		}
+		return byte(i + 1)
+	}
 	make := func(i int, term uint64) []byte {
 		var both [2]checkpoint.Signed
 		var root []byte
 		for k := range both {
 			c := checkpoint.Checkpoint{Origin: checkpoint.Origin{Federation: w.state.Federation(), Term: term}, Size: w.state.Size(), Root: checkpoint.Hash{byte(k)}}
 			both[k] = checkpoint.Signed{Text: c.Text(), Signatures: []checkpoint.Signature{
-				checkpoint.Sign(c, id(i), checkpoint.Cosigner, cosigning(t, byte(i+1)), w.now),
+				checkpoint.Sign(c, id(i), checkpoint.Cosigner, cosigning(t, by(i, k)), w.now),
 			}}
 			root = c.Root[:]
 		}
@@ -331,17 +361,20 @@ func TestEvidenceConvicts(t *testing.T) {
 	if _, err := w.try(1, entry.Evidence, foreign); err == nil || !strings.Contains(err.Error(), "another ledger") {
 		t.Errorf("evidence of another ledger: %v", err)
 	}
-	// A member that has changed its cosigning key since is convicted as well.
+	// A member that changed its cosigning key since, or between the two, is convicted as well.
 	old := make(2, 1)
-	w.add(2, entry.CosigningKey, body(t, entry.KeyState{Key: cosigning(t, 40).Public().Bytes()}))
+	w.add(2, entry.CosigningKey, w.keyState(2, 40))
 	w.add(1, entry.Evidence, old)
-	if got := w.state.Convicted(); len(got) != 2 {
+	w.add(1, entry.CosigningKey, w.keyState(1, 41))
+	w.add(0, entry.Evidence, make(1, 1))
+	if got := w.state.Convicted(); len(got) != 3 {
 		t.Errorf("%v", got)
 	}
 }
 
-// What is refused changes nothing.
-func TestRefusedEntries(t *testing.T) {
+// What is refused changes nothing; what is void takes its place and has no effect.
+func TestRefusedAndVoidEntries(t *testing.T) {
+	refused := []string{"no bytes", "stranger", "local", "again", "a gap", "other past", "another's key"}
 	w := found(t, 4, 2, entry.Spread{})
 	stranger := entry.Author{Member: "ZZ", Key: key(t, 99)}
 	digest := w.roster.Digest()
@@ -386,8 +419,8 @@ func TestRefusedEntries(t *testing.T) {
 		"roster version":          {by(0, entry.RosterJoined, body(t, entry.RosterState{Version: 2, Digest: digest[:]})), "another version"},
 		"tick of another":         {by(3, entry.Tick, nil), "only sequencers"},
 		"tick too soon":           {by(1, entry.Tick, nil), "too soon"},
-		"own key again":           {by(1, entry.CosigningKey, body(t, entry.KeyState{Key: cosigning(t, 2).Public().Bytes()})), "stood for M01"},
-		"another's cosigning key": {by(1, entry.CosigningKey, body(t, entry.KeyState{Key: cosigning(t, 1).Public().Bytes()})), "stood for M00"},
+		"own key again":           {by(1, entry.CosigningKey, w.keyState(1, 2)), "stood for M01"},
+		"another's cosigning key": {by(1, entry.CosigningKey, w.keyState(1, 1)), "stood for M00"},
 		"no such proposal":        {by(1, entry.Approval, body(t, entry.Reference{Proposal: digest[:]})), "no such proposal"},
 		"no proposal of its":      {by(1, entry.Objection, body(t, entry.Reference{Proposal: digest[:]})), "no such proposal"},
 		"lapsed at once":          {by(1, entry.Proposal, proposal(entry.Suspend, entry.Concerned{Member: id(2)}, -time.Minute)), "lapse"},
@@ -403,13 +436,29 @@ func TestRefusedEntries(t *testing.T) {
 		"grants a stranger":       {by(1, entry.Proposal, proposal(entry.Grant, entry.Granted{Member: "ZZ", Kind: "phone", Items: 1}, time.Hour)), "no member"},
 		"over budget":             {by(1, entry.BudgetSpent, body(t, entry.Spend{Kind: "phone", Class: 64})), budget.ErrOverBudget.Error()},
 	} {
-		before := fingerprint(w.state)
-		_, err := w.state.Apply(c.entry())
+		state, err := New(Genesis{Roster: w.roster, Sequencers: ids(0, 1)})
+		must(t, err)
+		for _, b := range w.entries {
+			if _, err := state.Apply(b); err != nil {
+				t.Fatal(err)
+			}
+		}
+		whole, before := fingerprint(state), effects(state)
+		a, err := state.Apply(c.entry())
+		if err != nil && !reflect.DeepEqual(whole, fingerprint(state)) {
+			t.Errorf("%s was refused and changed the state", name)
+		}
+		if !reflect.DeepEqual(before, effects(state)) {
+			t.Errorf("%s is void and had an effect", name)
+		}
+		if void := a.Void != nil; void == slices.Contains(refused, name) {
+			t.Errorf("%s: is void: %v", name, void)
+		}
+		if err == nil {
+			err = a.Void
+		}
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)
-		}
-		if !reflect.DeepEqual(before, fingerprint(w.state)) {
-			t.Errorf("%s was refused and changed the state", name)
 		}
 	}
 }

@@ -5,7 +5,7 @@
 // It is a pure fold: two nodes that apply the same entries hold the same state, and it
 // knows no clock but the ledger's own, the median of what sequencers tick. An entry that Apply refuses changes nothing, and
 // no honest sequencer takes it in; a cosigner that finds one in a checkpoint does not
-// cosign.
+// cosign. One that its author may write, but whose content is not possible, is void.
 //
 // It promises against any member, sequencers included, that nothing is admitted which its
 // author did not sign in its place in the author's chain, that nobody changes members,
