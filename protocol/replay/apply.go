@@ -192,15 +192,16 @@ func (s *State) cosigningKey(m *member, e entry.Entry) (effect, error) {
 	if err != nil {
 		return nil, err
 	}
+	b, classic := string(key.Bytes()), len(key.Ed25519())
 	for id, other := range s.members {
 		for _, k := range other.cosigning {
-			if k.key != nil && (string(k.key.Ed25519()) == string(key.Ed25519()) || string(k.key.MLDSA44()) == string(key.MLDSA44())) {
+			if k.key != "" && (k.key[:classic] == b[:classic] || k.key[classic:] == b[classic:]) {
 				return nil, fmt.Errorf("half of the key, or all, has stood for %s", id)
 			}
 		}
 	}
 	return func() []Outcome {
-		m.cosigning = append(m.cosigning, keyFrom{s.size + 1, key})
+		m.cosigning = append(m.cosigning, keyFrom{s.size + 1, b})
 		return nil
 	}, nil
 }

@@ -44,9 +44,11 @@ func (s *State) Committee(size uint64) checkpoint.Committee {
 	}
 	c := checkpoint.Committee{Seats: map[string]checkpoint.Seat{}, Blocs: e.wanted}
 	for id, seat := range e.seats {
-		for _, k := range s.members[id].cosigning {
-			if k.size <= size {
-				seat.Key = k.key
+		held := s.members[id].cosigning
+		for i := len(held) - 1; i >= 0; i-- {
+			if held[i].size <= size {
+				seat.Key = held[i].parsed()
+				break
 			}
 		}
 		c.Seats[id] = seat
@@ -58,8 +60,8 @@ func (s *State) Committee(size uint64) checkpoint.Committee {
 func (s *State) cosigningKeys(id string) (out []*sign.CosigningPublicKey) {
 	if m, ok := s.members[id]; ok {
 		for _, k := range m.cosigning {
-			if k.key != nil {
-				out = append(out, k.key)
+			if key := k.parsed(); key != nil {
+				out = append(out, key)
 			}
 		}
 	}

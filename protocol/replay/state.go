@@ -65,9 +65,20 @@ type member struct {
 	bulky     int   // on that day, of kinds with large bodies
 }
 
+// keyFrom is a cosigning key from a size of the tree on. It is kept as bytes: parsed, one
+// takes many times as much, and a member may name many.
 type keyFrom struct {
-	size uint64                   // of the tree that first holds it
-	key  *sign.CosigningPublicKey // nil: none until the next
+	size uint64 // of the tree that first holds it
+	key  string // as published; empty: none until the next
+}
+
+// parsed returns the key, or nil if there is none.
+func (k keyFrom) parsed() *sign.CosigningPublicKey {
+	key, err := sign.ParseCosigningPublicKey([]byte(k.key))
+	if err != nil {
+		return nil // empty: the others were parsed before they were taken in
+	}
+	return key
 }
 
 // New starts a ledger.
@@ -110,7 +121,7 @@ func (s *State) seat(m roster.Member) error {
 	}
 	if old, ok := s.members[m.ID]; ok {
 		old.check.Renew(key)
-		old.cosigning = append(old.cosigning, keyFrom{s.size + 1, nil}) // who lost a key may have lost that too
+		old.cosigning = append(old.cosigning, keyFrom{s.size + 1, ""}) // who lost a key may have lost that too
 		return nil
 	}
 	s.members[m.ID] = &member{check: entry.NewCheck(m.ID, entry.Submitted, key)}
