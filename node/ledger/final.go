@@ -7,6 +7,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"entente/protocol/checkpoint"
+	"entente/protocol/exchange"
 	"entente/protocol/replay"
 )
 
@@ -20,8 +21,8 @@ func lastFinal(tx *bbolt.Tx) uint64 {
 }
 
 // Finalise keeps a checkpoint that is final for the tree that is held. Those that end with
-// a change of the committee are kept for good, as others will ask for them; of the rest
-// only the newest.
+// a change of the committee are kept for good, as others will ask for them, and so many
+// of the rest that no two lie more than a step apart, by which others catch up.
 func (m *Mirror) Finalise(s checkpoint.Signed) error {
 	c, err := s.Checkpoint()
 	if err != nil {
@@ -30,6 +31,13 @@ func (m *Mirror) Finalise(s checkpoint.Signed) error {
 	encoded, err := s.Marshal()
 	if err != nil {
 		return fmt.Errorf("keep final checkpoint: %w", err)
+	}
+	known, err := m.covers(c, func(_ *replay.State, tx *bbolt.Tx) uint64 { return lastFinal(tx) })
+	if err != nil {
+		return fmt.Errorf("keep final checkpoint: %w", err)
+	}
+	if known {
+		return nil // it need not be verified again
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -54,11 +62,13 @@ func (m *Mirror) Finalise(s checkpoint.Signed) error {
 			return nil
 		}
 		bucket := tx.Bucket([]byte(finalBucket))
-		if b, ok := m.state.Boundary(last - min(last, 1)); last > 0 && (!ok || b != last) {
+		if m.spare(tx, last, c.Size) {
 			if err := bucket.Delete(place(last)); err != nil {
 				return err
 			}
+			delete(m.upTo, last)
 		}
+		m.upTo[c.Size] = m.before(tx, c.Size)
 		return bucket.Put(place(c.Size), encoded)
 	})
 	if err != nil {
@@ -68,7 +78,92 @@ func (m *Mirror) Finalise(s checkpoint.Signed) error {
 	if refused != nil {
 		return fmt.Errorf("keep final checkpoint: %w", refused)
 	}
+	for len(m.later) > 0 && m.later[0].state.Size() <= c.Size {
+		m.final, m.later = m.later[0].state, m.later[1:]
+	}
+	m.changed()
 	return nil
+}
+
+// FinalState gives use the state after all entries that are final; false if none are. It
+// must not change it.
+func (m *Mirror) FinalState(use func(*replay.State)) bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if m.broken != nil || m.final == nil {
+		return false
+	}
+	use(m.final)
+	return true
+}
+
+// spare reports whether the final checkpoint of the size last need not be kept any more
+// once there is one of the size next.
+func (m *Mirror) spare(tx *bbolt.Tx, last, next uint64) bool {
+	if b, ok := m.state.Boundary(last - min(last, 1)); last == 0 || ok && b == last {
+		return false
+	}
+	c := tx.Bucket([]byte(finalBucket)).Cursor()
+	c.Seek(place(last))
+	before := uint64(0)
+	if k, _ := c.Prev(); k != nil {
+		before = binary.BigEndian.Uint64(k)
+	}
+	if next-before > exchange.MaxStep {
+		return false
+	}
+	return m.before(tx, next)-m.upTo[before] <= exchange.MaxStepBytes
+}
+
+// before is how many bytes the entries before a size have together.
+func (m *Mirror) before(tx *bbolt.Tx, size uint64) uint64 {
+	for _, a := range m.later {
+		if a.state.Size() == size {
+			return a.bytes
+		}
+	}
+	bytes := m.bytes
+	c := tx.Bucket([]byte(entriesBucket)).Cursor()
+	for k, b := c.Seek(place(size)); k != nil; k, b = c.Next() {
+		bytes -= uint64(len(b))
+	}
+	return bytes
+}
+
+// room is how many entries and bytes beyond the newest final checkpoint the mirror holds.
+func (m *Mirror) room() (final, entries, bytes uint64, err error) {
+	err = m.view(func(s *replay.State, tx *bbolt.Tx) error {
+		final = lastFinal(tx)
+		entries, bytes = s.Size()-final, m.bytes-m.upTo[final]
+		return nil
+	})
+	return final, entries, bytes, err
+}
+
+// Next returns the smallest kept final checkpoint above a size; false if there is none.
+func (m *Mirror) Next(above uint64) (s checkpoint.Signed, found bool, err error) {
+	err = m.view(func(_ *replay.State, tx *bbolt.Tx) error {
+		k, b := tx.Bucket([]byte(finalBucket)).Cursor().Seek(place(above + 1))
+		if k == nil {
+			return nil
+		}
+		found = true
+		s, _, err = checkpoint.Unmarshal(append([]byte{}, b...))
+		return err
+	})
+	return s, found, err
+}
+
+// LastFinal is the newest checkpoint that this node knows to be final; of size 0 if there
+// is none yet.
+func (m *Mirror) LastFinal() (c checkpoint.Checkpoint, err error) {
+	err = m.view(func(s *replay.State, tx *bbolt.Tx) error {
+		if last := lastFinal(tx); last > 0 {
+			c, err = m.at(s, tx, last)
+		}
+		return err
+	})
+	return c, err
 }
 
 // Final returns the newest final checkpoint, and those before it that end with a change of

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -9,6 +10,7 @@ import (
 
 	"entente/crypto/sign"
 	"entente/protocol/checkpoint"
+	"entente/protocol/entry"
 	"entente/protocol/replay"
 )
 
@@ -86,14 +88,15 @@ func TestNoTwoFinalTreesConflict(t *testing.T) {
 		attackers     []int
 		beyond        bool
 	}{
-		{4, 1, []int{0}, false}, // the only sequencer
+		{3, 1, []int{0}, false}, // the only sequencer
+		{4, 4, []int{0}, false},
 		{4, 4, []int{3}, false},
 		{7, 4, []int{0, 5}, false}, // a sequencer, and another
 		{7, 4, []int{0, 1, 2, 6}, true},
-		{5, 1, []int{0, 2, 3}, true},
+		{5, 4, []int{0, 2, 3}, true},
 	} {
 		both, one := 0, 0
-		for seed := range uint64(6) {
+		for seed := range uint64(8) {
 			name := fmt.Sprintf("%d members, attackers %v, seed %d", c.n, c.attackers, seed)
 			w, branches, trees := fork(t, seed, c.n, c.sequencers, c.attackers)
 			final := 0
@@ -137,4 +140,59 @@ func convicted(t *testing.T, w *writers, m *Mirror, trees [2]checkpoint.Signed, 
 	if !slices.Equal(got, want) {
 		t.Errorf("%v are convicted, the attackers are %v", got, want)
 	}
+}
+
+// An honest member loses its store, and with it what it signed, and names a new cosigning
+// key. An attacker who shows it another order makes no second tree final: with the new key
+// it counts only in trees beyond one that is final without it.
+func TestNewKeyMakesNoSecondTreeFinal(t *testing.T) {
+	w := federation(t, 4, 4) // M00 attacks, M03 loses its store; M01 and M02 see one order each
+	common := w.begin()
+	x, y := w.sealed(1, 1), w.sealed(2, 2)
+	fresh, err := sign.NewCosigningKey(bytes.Repeat([]byte{40}, sign.CosigningSeedSize))
+	must(t, err)
+	named, err := entry.NewKeyState(w.heads[3], name(3), fresh)
+	must(t, err)
+	orders := [2][][]byte{{x, y}, {w.entry(3, entry.CosigningKey, named), x}}
+	old := w.keys[3]
+	begun := uint64(len(common))
+	for size := begun + 1; size <= begun+2; size++ {
+		var final [2]error
+		for k, order := range orders {
+			w.keys[3] = []*sign.CosigningKey{old, fresh}[k]
+			own, honest := w.mirror(slices.Concat(common, order)...), w.mirror(slices.Concat(common, order)...)
+			again := w.mirror(slices.Concat(common, order)...) // M03's own, empty before
+			signed := w.signed(own, size, []int{0}, nil)
+			for i, m := range map[int]*Mirror{k + 1: honest, 3: again} {
+				_, s, err := w.signer(m, i).Sequence(size)
+				must(t, err)
+				signed.Signatures = append(signed.Signatures, s)
+			}
+			for i, m := range map[int]*Mirror{k + 1: honest, 3: again} {
+				if s, err := w.signer(m, i).Cosign(signed); err == nil {
+					signed.Signatures = append(signed.Signatures, s)
+				}
+			}
+			signed.Signatures = append(signed.Signatures, w.signed(own, size, nil, []int{0}).Signatures...)
+			final[k] = own.Finalise(signed)
+		}
+		if final[0] != nil || final[1] == nil {
+			t.Errorf("at %d entries: the first tree: %v; the second: %v", size-begun, final[0], final[1])
+		}
+	}
+
+	// Where the others hold the new key as final, it signs.
+	m := w.mirror(slices.Concat(common, orders[1])...)
+	signer := w.signer(m, 3)
+	beyond := w.signed(m, begun+2, []int{0, 1, 3}, []int{0, 1, 3})
+	if _, err := signer.Cosign(beyond); !errors.Is(err, ErrBoundary) {
+		t.Errorf("beyond the new key: %v", err)
+	}
+	if err := m.Finalise(w.signed(m, begun+1, []int{0, 1, 2}, []int{0, 1, 3})); err == nil {
+		t.Error("the new key made the tree final that names it")
+	}
+	must(t, m.Finalise(w.signed(m, begun+1, []int{0, 1, 2}, []int{0, 1, 2})))
+	_, err = signer.Cosign(beyond)
+	must(t, err)
+	must(t, m.Finalise(beyond))
 }

@@ -12,6 +12,7 @@ import (
 
 	"entente/protocol/checkpoint"
 	"entente/protocol/replay"
+	"entente/protocol/roster"
 )
 
 // Buckets of a mirror's file. Keys of the first two are places, 8 bytes big-endian.
@@ -20,6 +21,7 @@ const (
 	hashesBucket  = "hashes"  // of the tree, as checkpoint.Append returns them
 	signedBucket  = "signed"  // what this node has signed: see Signer
 	finalBucket   = "final"   // final checkpoints that this node has seen, by size
+	voidBucket    = "void"    // why entries have no effect, by place
 	ledgerBucket  = "ledger"  // which ledger the file is of
 )
 
@@ -38,13 +40,29 @@ type Mirror struct {
 
 	mu     sync.RWMutex
 	state  *replay.State
-	broken error // a write failed: the state may be ahead of the file
+	broken error         // a write failed: the state may be ahead of the file
+	grown  chan struct{} // closed when something changes
+
+	// final is the state after the newest final checkpoint, nil before there is one; later
+	// is what there is after checkpoints beyond it, ascending. A state is replaced, never
+	// changed.
+	final *replay.State
+	later []after
+
+	bytes uint64            // of all entries together
+	upTo  map[uint64]uint64 // of those before each final checkpoint that is kept, by its size
+}
+
+// after is what there is after a checkpoint.
+type after struct {
+	state *replay.State
+	bytes uint64 // of the entries before it
 }
 
 // OpenMirror opens the file, or makes it, and replays what it holds: a changed byte in an
 // entry or a hash is found, and the error names the entry.
-func OpenMirror(ctx context.Context, file string, g replay.Genesis) (*Mirror, error) {
-	state, err := replay.New(g)
+func OpenMirror(ctx context.Context, file string, first roster.Roster) (*Mirror, error) {
+	state, err := replay.New(first)
 	if err != nil {
 		return nil, fmt.Errorf("open mirror: %w", err)
 	}
@@ -52,7 +70,7 @@ func OpenMirror(ctx context.Context, file string, g replay.Genesis) (*Mirror, er
 	if err != nil {
 		return nil, fmt.Errorf("open mirror: %w", err)
 	}
-	m := &Mirror{db: db, state: state, origin: checkpoint.Origin{Federation: state.Federation(), Term: 1}}
+	m := &Mirror{db: db, state: state, origin: checkpoint.Origin{Federation: state.Federation(), Term: 1}, grown: make(chan struct{}), upTo: map[uint64]uint64{}}
 	if err := m.load(ctx); err != nil {
 		return nil, fmt.Errorf("open mirror: %w", errors.Join(err, db.Close()))
 	}
@@ -61,7 +79,7 @@ func OpenMirror(ctx context.Context, file string, g replay.Genesis) (*Mirror, er
 
 func (m *Mirror) load(ctx context.Context) error {
 	err := m.db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range []string{entriesBucket, hashesBucket, signedBucket, finalBucket, ledgerBucket} {
+		for _, name := range []string{entriesBucket, hashesBucket, signedBucket, finalBucket, voidBucket, ledgerBucket} {
 			if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
 				return err
 			}
@@ -79,35 +97,75 @@ func (m *Mirror) load(ctx context.Context) error {
 		return err
 	}
 	return m.db.View(func(tx *bbolt.Tx) error {
-		hashes := reader{tx}
+		final, finals := lastFinal(tx), tx.Bucket([]byte(finalBucket))
 		c := tx.Bucket([]byte(entriesBucket)).Cursor()
+		var some [][]byte
+		next := m.state.Size()
 		for k, b := c.First(); k != nil; k, b = c.Next() {
-			if err := ctx.Err(); err != nil {
-				return err
+			if len(k) != 8 || binary.BigEndian.Uint64(k) != next {
+				if err := m.replay(ctx, tx, some); err != nil {
+					return err // what is wrong before the gap comes first
+				}
+				return fmt.Errorf("entry %d of the mirror is missing", next)
 			}
-			size := m.state.Size()
-			if len(k) != 8 || binary.BigEndian.Uint64(k) != size {
-				return fmt.Errorf("entry %d of the mirror is missing", size)
+			some, next = append(some, b), next+1
+			if m.bytes += uint64(len(b)); finals.Get(place(next)) != nil {
+				m.upTo[next] = m.bytes
 			}
-			if _, err := m.state.Apply(b); err != nil {
-				return fmt.Errorf("entry %d of the mirror is damaged: %w", size, err)
-			}
-			want, err := checkpoint.Append(size, checkpoint.Leaf(b), hashes)
-			if err != nil {
-				return err
-			}
-			for i, h := range want {
-				held, err := hashes.ReadHashes([]int64{int64(checkpoint.Stored(size)) + int64(i)})
-				if err != nil {
+			if len(some) == loadedAtOnce || next == final {
+				if err := m.replay(ctx, tx, some); err != nil {
 					return err
 				}
-				if held[0] != h {
-					return fmt.Errorf("a hash of entry %d of the mirror is damaged", size)
-				}
+				some = some[:0]
 			}
+			if next == final {
+				m.final = m.state.Clone()
+			}
+		}
+		if err := m.replay(ctx, tx, some); err != nil {
+			return err
+		}
+		if final > next {
+			return fmt.Errorf("%d entries of the mirror are final, and it holds %d", final, next)
+		}
+		if next > final { // what was signed last before, and may become final as it is
+			m.later = []after{{m.state.Clone(), m.bytes}}
 		}
 		return nil
 	})
+}
+
+// loadedAtOnce bounds the entries that are replayed together: their decoded form is in
+// memory.
+const loadedAtOnce = 1024
+
+// replay applies the next of the entries in the file, and compares the tree's hashes.
+func (m *Mirror) replay(ctx context.Context, tx *bbolt.Tx, entries [][]byte) error {
+	from := m.state.Size()
+	if _, err := m.state.ApplyAll(ctx, entries); err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		return fmt.Errorf("entry %d of the mirror is damaged: %w", m.state.Size(), err)
+	}
+	hashes := reader{tx}
+	for i, b := range entries {
+		size := from + uint64(i)
+		want, err := checkpoint.Append(size, checkpoint.Leaf(b), hashes)
+		if err != nil {
+			return err
+		}
+		for i, h := range want {
+			held, err := hashes.ReadHashes([]int64{int64(checkpoint.Stored(size)) + int64(i)})
+			if err != nil {
+				return err
+			}
+			if held[0] != h {
+				return fmt.Errorf("a hash of entry %d of the mirror is damaged", size)
+			}
+		}
+	}
+	return nil
 }
 
 // Close gives the file back.
@@ -149,18 +207,19 @@ func (m *Mirror) Append(entries ...[]byte) ([]replay.Applied, error) {
 	var out []replay.Applied
 	var refused error
 	err := m.db.Update(func(tx *bbolt.Tx) error {
-		for _, b := range entries {
-			size := m.state.Size()
-			a, err := m.state.Apply(b)
-			if err != nil {
-				refused = fmt.Errorf("append to mirror: entry %d: %w", size, err)
-				break
-			}
-			if err := put(tx, size, b); err != nil {
+		from := m.state.Size()
+		// Not to be cut short: what is applied must be written.
+		out, refused = m.state.ApplyAll(context.Background(), entries)
+		if refused != nil {
+			refused = fmt.Errorf("append to mirror: entry %d: %w", m.state.Size(), refused)
+		}
+		for i := range out {
+			m.bytes += uint64(len(entries[i]))
+			if err := put(tx, from+uint64(i), entries[i]); err != nil {
 				return err
 			}
-			out = append(out, a)
 		}
+		m.later = append(m.later, after{m.state.Clone(), m.bytes})
 		return nil
 	})
 	if err != nil {

@@ -10,7 +10,6 @@ import (
 	"entente/crypto/sign"
 	"entente/protocol/checkpoint"
 	"entente/protocol/entry"
-	"entente/protocol/replay"
 	"entente/protocol/roster"
 )
 
@@ -26,7 +25,7 @@ func must(t testing.TB, err error) {
 // writers are the members of a federation, who write entries.
 type writers struct {
 	t       testing.TB
-	genesis replay.Genesis
+	genesis roster.Roster
 	authors []entry.Author
 	keys    []*sign.CosigningKey
 	heads   []entry.Head
@@ -59,7 +58,8 @@ func federation(t testing.TB, n, s int) *writers {
 	}
 	r, err := roster.New("test", cards)
 	must(t, err)
-	w.genesis.Roster = r
+	r.Sequencers = w.genesis.Sequencers
+	w.genesis = r
 	return w
 }
 
@@ -82,7 +82,7 @@ func (w *writers) entry(i int, k entry.Kind, v any) []byte {
 
 // begin is how every ledger begins: all join and name their cosigning keys.
 func (w *writers) begin() [][]byte {
-	digest := w.genesis.Roster.Digest()
+	digest := w.genesis.Digest()
 	joined := entry.RosterState{Version: 1, Digest: digest[:]}
 	var out [][]byte
 	for i := range w.authors {

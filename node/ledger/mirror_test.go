@@ -17,7 +17,7 @@ import (
 )
 
 func TestMirrorSurvivesAndProves(t *testing.T) {
-	w := federation(t, 4, 1)
+	w := federation(t, 4, 4)
 	entries := append(w.begin(), w.sealed(1, 1), w.sealed(2, 2))
 	file := filepath.Join(t.TempDir(), "ledger")
 	m := w.open(file)
@@ -61,23 +61,23 @@ func TestMirrorSurvivesAndProves(t *testing.T) {
 
 // What is not admitted is not held, and what came before it is.
 func TestMirrorRefuses(t *testing.T) {
-	w := federation(t, 4, 1)
+	w := federation(t, 4, 4)
 	m := w.mirror(w.begin()...)
 	good, after := w.sealed(1, 1), w.sealed(1, 2)
 	bad := bytes.Clone(after)
 	bad[len(bad)-1] ^= 1
 	out, err := m.Append(good, bad, after)
-	if err == nil || len(out) != 1 || !strings.Contains(err.Error(), "entry 15") {
+	if err == nil || len(out) != 1 || !strings.Contains(err.Error(), "entry 18") {
 		t.Errorf("%d entries in, %v", len(out), err)
 	}
-	if out, err = m.Append(after); err != nil || len(out) != 1 || out[0].Index != 15 {
+	if out, err = m.Append(after); err != nil || len(out) != 1 || out[0].Index != 18 {
 		t.Errorf("%d entries in, %v", len(out), err)
 	}
 }
 
 // Whatever byte of the file's content is changed, the mirror does not open.
 func TestDamagedMirror(t *testing.T) {
-	w := federation(t, 4, 1)
+	w := federation(t, 4, 4)
 	entries := w.begin()
 	whole := filepath.Join(t.TempDir(), "ledger")
 	m := w.open(whole)
@@ -95,7 +95,7 @@ func TestDamagedMirror(t *testing.T) {
 		"hash":       func(tx *bbolt.Tx) error { return tx.Bucket([]byte(hashesBucket)).Put(place(7), make([]byte, 32)) },
 		"hash gone":  func(tx *bbolt.Tx) error { return tx.Bucket([]byte(hashesBucket)).Delete(place(7)) },
 		"last hash short": func(tx *bbolt.Tx) error {
-			return tx.Bucket([]byte(hashesBucket)).Put(place(checkpoint.Stored(13)), []byte{1})
+			return tx.Bucket([]byte(hashesBucket)).Put(place(checkpoint.Stored(uint64(len(entries)-1))), []byte{1})
 		},
 		"foreign key": func(tx *bbolt.Tx) error { return tx.Bucket([]byte(entriesBucket)).Put([]byte("x"), entries[0]) },
 	} {
@@ -112,7 +112,7 @@ func TestDamagedMirror(t *testing.T) {
 			must(t, m.Close())
 		}
 	}
-	other := federation(t, 5, 1)
+	other := federation(t, 5, 4)
 	if _, err := OpenMirror(t.Context(), whole, other.genesis); err == nil {
 		t.Error("the mirror of another federation was opened")
 	}
@@ -179,11 +179,11 @@ func change(s checkpoint.Signed) checkpoint.Signed {
 
 // A signer whose mirror was swapped for another tree signs nothing: not even what it could.
 func TestSignerRemembers(t *testing.T) {
-	w := federation(t, 4, 1)
+	w := federation(t, 4, 4)
 	entries := w.begin()
 	m := w.mirror(append(entries, w.sealed(1, 1))...)
 	size := uint64(len(entries)) + 1
-	if _, err := w.signer(m, 3).Cosign(w.signed(m, size, []int{0}, nil)); err != nil {
+	if _, err := w.signer(m, 3).Cosign(w.signed(m, size, []int{0, 1, 2}, nil)); err != nil {
 		t.Fatal(err)
 	}
 	var note []byte
@@ -192,13 +192,13 @@ func TestSignerRemembers(t *testing.T) {
 		return nil
 	}))
 	for what, text := range map[string][]byte{"another tree": note, "damaged": []byte("x")} {
-		again := federation(t, 4, 1)
+		again := federation(t, 4, 4)
 		fork := again.mirror(append(again.begin(), again.sealed(1, 2))...)
 		must(t, fork.db.Update(func(tx *bbolt.Tx) error {
 			return tx.Bucket([]byte(signedBucket)).Put([]byte{byte(checkpoint.Cosigner)}, text)
 		}))
 		for _, at := range []uint64{size, size - 1} {
-			if _, err := again.signer(fork, 3).Cosign(again.signed(fork, at, []int{0}, nil)); !errors.Is(err, ErrSigned) {
+			if _, err := again.signer(fork, 3).Cosign(again.signed(fork, at, []int{0, 1, 2}, nil)); !errors.Is(err, ErrSigned) {
 				t.Errorf("%s, at %d entries: %v", what, at, err)
 			}
 		}
@@ -207,7 +207,7 @@ func TestSignerRemembers(t *testing.T) {
 
 // A change of the committee is final under the old rules before anybody signs beyond it.
 func TestBoundaries(t *testing.T) {
-	w := federation(t, 4, 1)
+	w := federation(t, 4, 4)
 	m := w.mirror(w.begin()...)
 	_, err := m.Append(append(w.propose(entry.Suspend, entry.Concerned{Member: name(2)}, 0, 1, 3), w.sealed(1, 1))...)
 	must(t, err)
@@ -217,30 +217,30 @@ func TestBoundaries(t *testing.T) {
 		t.Fatal("there is no boundary")
 	}
 	signer := w.signer(m, 3)
-	beyond := w.signed(m, end+1, []int{0}, []int{0, 1, 3})
+	beyond := w.signed(m, end+1, []int{0, 1, 3}, []int{0, 1, 3})
 	if _, err := signer.Cosign(beyond); !errors.Is(err, ErrBoundary) {
 		t.Errorf("beyond the change: %v", err)
 	}
 	if err := m.Finalise(beyond); !errors.Is(err, ErrBoundary) {
 		t.Errorf("final beyond the change: %v", err)
 	}
-	if err := m.Finalise(w.signed(m, end, []int{0}, []int{0, 3})); err == nil {
+	if err := m.Finalise(w.signed(m, end, []int{0, 1, 2}, []int{0, 3})); err == nil {
 		t.Error("two of four made a checkpoint final")
 	}
-	if _, err := signer.Cosign(w.signed(m, end, []int{0}, nil)); err != nil {
+	if _, err := signer.Cosign(w.signed(m, end, []int{0, 1, 2}, nil)); err != nil {
 		t.Errorf("at the change: %v", err)
 	}
-	must(t, m.Finalise(w.signed(m, end, []int{0}, []int{0, 2, 3}))) // the suspended one still counts
+	must(t, m.Finalise(w.signed(m, end, []int{0, 1, 2}, []int{0, 2, 3}))) // the suspended one still counts
 	if _, err := signer.Cosign(beyond); err != nil {
 		t.Errorf("beyond the change, when it is final: %v", err)
 	}
-	if err := m.Finalise(w.signed(m, end+1, []int{0}, []int{0, 2, 3})); err == nil {
+	if err := m.Finalise(w.signed(m, end+1, []int{0, 1, 3}, []int{0, 2, 3})); err == nil {
 		t.Error("a suspended member counted")
 	}
 	must(t, m.Finalise(beyond))
 	_, err = m.Append(w.sealed(1, 2))
 	must(t, err)
-	must(t, m.Finalise(w.signed(m, end+2, []int{0}, []int{0, 1, 3})))
+	must(t, m.Finalise(w.signed(m, end+2, []int{0, 1, 3}, []int{0, 1, 3})))
 	must(t, m.Finalise(beyond)) // older than what is kept: nothing to do
 	kept, err := m.Final()
 	if err != nil || len(kept) != 2 {
@@ -255,10 +255,10 @@ func TestBoundaries(t *testing.T) {
 
 // After a failed write nothing is signed or said: the state may be ahead of the file.
 func TestMirrorThatCannotWrite(t *testing.T) {
-	w := federation(t, 4, 1)
+	w := federation(t, 4, 4)
 	entries := w.begin()
 	m := w.mirror(entries...)
-	signer, offered := w.signer(m, 3), w.signed(m, uint64(len(entries)), []int{0}, nil)
+	signer, offered := w.signer(m, 3), w.signed(m, uint64(len(entries)), []int{0, 1, 2}, nil)
 	must(t, m.db.Close())
 	if _, err := m.Append(w.sealed(1, 1)); err == nil {
 		t.Error("appended to a closed file")

@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -21,6 +22,7 @@ var (
 	ErrConflict = errors.New("the checkpoint is not of the tree that this node holds")
 	ErrSigned   = errors.New("this node has signed another tree")
 	ErrBoundary = errors.New("a change of the committee must be final first")
+	ErrFinal    = errors.New("others have made a tree of this size final")
 	ErrClock    = errors.New("the ledger's clock is ahead of this node's")
 )
 
@@ -32,6 +34,8 @@ type Signer struct {
 	member string
 	key    *sign.CosigningKey
 	now    func() time.Time
+
+	recording sync.Mutex // what is noted never goes back
 }
 
 // NewSigner returns a member's signer. The key is its cosigning key.
@@ -39,22 +43,29 @@ func NewSigner(m *Mirror, member string, key *sign.CosigningKey, now func() time
 	return &Signer{mirror: m, member: member, key: key, now: now}
 }
 
-// Sequence signs, as sequencer, the tree of a size that the mirror holds: one root for
-// each size, since the mirror only grows.
+// Sequence signs, as sequencer, the tree of a size that the mirror holds.
 func (s *Signer) Sequence(size uint64) (checkpoint.Checkpoint, checkpoint.Signature, error) {
 	c, err := s.mirror.Checkpoint(size)
-	if err == nil {
-		err = s.record(c, checkpoint.Sequencer)
-	}
 	if err != nil {
 		return checkpoint.Checkpoint{}, checkpoint.Signature{}, fmt.Errorf("sign as sequencer: %w", err)
 	}
-	return c, checkpoint.Sign(c, s.member, checkpoint.Sequencer, s.key, s.now()), nil
+	signed, err := s.sequence(c, func(uint64) (checkpoint.Checkpoint, bool) { return checkpoint.Checkpoint{}, false })
+	return c, signed, err
+}
+
+// sequence signs, as sequencer, a tree of which this node holds or has ordered every entry;
+// ordered tells other sizes of it. One root for each size is signed, and only what goes on
+// from what was signed before, unless others have made something else final since.
+func (s *Signer) sequence(c checkpoint.Checkpoint, ordered func(size uint64) (checkpoint.Checkpoint, bool)) (checkpoint.Signature, error) {
+	if err := s.record(c, checkpoint.Sequencer, ordered); err != nil {
+		return checkpoint.Signature{}, fmt.Errorf("sign as sequencer: %w", err)
+	}
+	return checkpoint.Sign(c, s.member, checkpoint.Sequencer, s.key, s.now()), nil
 }
 
 // Cosign signs a sequenced checkpoint as cosigner, if the mirror holds all of its entries,
 // which are then admitted, and the rules of SPEC "When a checkpoint is final" and "Who
-// decides" allow it. A checkpoint of another tree is ErrConflict: whoever signed it and
+// decides" allow it. A checkpoint of another tree is ErrConflict: whoever cosigned it and
 // one of this tree can be convicted.
 func (s *Signer) Cosign(offered checkpoint.Signed) (checkpoint.Signature, error) {
 	c, err := offered.Checkpoint()
@@ -81,7 +92,7 @@ func (s *Signer) Cosign(offered checkpoint.Signed) (checkpoint.Signature, error)
 		return nil
 	})
 	if err == nil {
-		err = s.record(c, checkpoint.Cosigner)
+		err = s.record(c, checkpoint.Cosigner, nil)
 	}
 	if err != nil {
 		return checkpoint.Signature{}, fmt.Errorf("cosign: %w", err)
@@ -90,34 +101,64 @@ func (s *Signer) Cosign(offered checkpoint.Signed) (checkpoint.Signature, error)
 }
 
 // record notes, durably, that a checkpoint is signed in a role. It refuses if what was
-// signed before is not of the tree that the mirror holds: then the file is another one.
-func (s *Signer) record(c checkpoint.Checkpoint, role checkpoint.Role) error {
+// signed before is not of the same tree: then the file is another one, or a leader has shown
+// this sequencer something else before.
+func (s *Signer) record(c checkpoint.Checkpoint, role checkpoint.Role, ordered func(uint64) (checkpoint.Checkpoint, bool)) error {
+	s.recording.Lock()
+	defer s.recording.Unlock()
 	m := s.mirror
+	last, err := s.last(role)
+	if err != nil {
+		return err
+	}
+	var known bool
+	if last.Size > 0 && ordered != nil {
+		var tree checkpoint.Checkpoint
+		tree, known = ordered(last.Size)
+		known = known && tree == last
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.broken != nil {
 		return m.broken
 	}
-	err := m.db.Update(func(tx *bbolt.Tx) error {
-		bucket, key := tx.Bucket([]byte(signedBucket)), []byte{byte(role)}
-		if text := bucket.Get(key); text != nil {
-			last, err := checkpoint.Parse(text)
-			if err != nil {
-				return fmt.Errorf("%w: the note of it is damaged", ErrSigned)
-			}
+	err = m.db.Update(func(tx *bbolt.Tx) error {
+		if last.Size > 0 && !known {
 			own, err := m.at(m.state, tx, last.Size)
-			if err != nil || own != last {
-				return fmt.Errorf("%w: at %d entries", ErrSigned, last.Size)
-			}
-			if last.Size >= c.Size { // one tree: what is signed of it is signed
-				return nil
-			}
+			known = err == nil && own == last
 		}
-		return bucket.Put(key, c.Text())
+		// Sequencers are convicted by two trees of one size, so one that a leader deceived
+		// goes on behind what is final.
+		overtaken := role == checkpoint.Sequencer && last.Size < c.Size && last.Size <= lastFinal(tx)
+		switch {
+		case role == checkpoint.Sequencer && c.Size <= lastFinal(tx):
+			// Nobody needs it; and whoever was deceived before may have signed another of that size.
+			return ErrFinal
+		case last.Size > 0 && !known && !overtaken:
+			return fmt.Errorf("%w: at %d entries", ErrSigned, last.Size)
+		case known && last.Size >= c.Size: // one tree: what is signed of it is signed
+			return nil
+		}
+		return tx.Bucket([]byte(signedBucket)).Put([]byte{byte(role)}, c.Text())
 	})
-	if err != nil && !errors.Is(err, ErrSigned) {
+	if err != nil && !errors.Is(err, ErrSigned) && !errors.Is(err, ErrFinal) {
 		m.broken = fmt.Errorf("note what is signed: %w", err)
 		return m.broken
 	}
 	return err
+}
+
+// last is what was signed in a role before; of size 0 if nothing was.
+func (s *Signer) last(role checkpoint.Role) (c checkpoint.Checkpoint, err error) {
+	err = s.mirror.view(func(_ *replay.State, tx *bbolt.Tx) error {
+		text := tx.Bucket([]byte(signedBucket)).Get([]byte{byte(role)})
+		if text == nil {
+			return nil
+		}
+		if c, err = checkpoint.Parse(text); err != nil {
+			return fmt.Errorf("%w: the note of it is damaged", ErrSigned)
+		}
+		return nil
+	})
+	return c, err
 }

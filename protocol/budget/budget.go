@@ -101,6 +101,14 @@ func (b *Book) Spend(a Account, items uint64, day int64) error {
 	return nil
 }
 
+// Clone returns a book that goes on from here by itself.
+func (b *Book) Clone() *Book { return &Book{accounts: maps.Clone(b.accounts)} }
+
+// Drop ends the accounts of a member that left: who comes under its id later is another.
+func (b *Book) Drop(member string) {
+	maps.DeleteFunc(b.accounts, func(a Account, _ Balance) bool { return a.Member == member })
+}
+
 // Balance returns the state of an account; zeros if nothing was granted.
 func (b *Book) Balance(a Account) Balance { return b.accounts[a] }
 

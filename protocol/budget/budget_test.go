@@ -2,6 +2,7 @@ package budget
 
 import (
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -53,6 +54,24 @@ func TestSpends(t *testing.T) {
 	}
 	if err := b.Grant(phones, 1, 0); err != nil || b.Balance(phones).Left(6) != 101 {
 		t.Errorf("a lifted daily bound: %+v, %v", b.Balance(phones), err)
+	}
+}
+
+// What a member was granted ends with its membership, and nothing of others'.
+func TestDrop(t *testing.T) {
+	b := New()
+	other := Account{Member: "ID", Kind: "phone", Period: 1}
+	for _, a := range []Account{phones, {"AU", "email", 2}, other} {
+		if err := b.Grant(a, 100, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.Drop("AU")
+	if left := maps.Collect(b.All()); len(left) != 1 || left[other].Granted != 100 {
+		t.Errorf("left: %v", left)
+	}
+	if err := b.Spend(phones, 1, 1); !errors.Is(err, ErrOverBudget) {
+		t.Errorf("spent what was dropped: %v", err)
 	}
 }
 

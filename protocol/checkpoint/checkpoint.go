@@ -7,13 +7,14 @@
 //
 // A sequencer signs one root for each size and a cosigner only what continues what it
 // signed before; both keep what they signed durably before they let it go. Then two final
-// checkpoints of one ledger term agree as long as at most Faulty(n) of the n members break
-// these rules, and whoever breaks them in two checkpoints that conflict is convicted by
-// Evidence, which anybody can check. Signatures are Ed25519 and ML-DSA-44, and both must
-// verify.
+// checkpoints of one ledger term agree as long as at most roster.Faulty(n) of the n
+// members break these rules, and whoever breaks them in two checkpoints that conflict is
+// convicted by Evidence, which anybody can check. Signatures are Ed25519 and ML-DSA-44,
+// and both must verify.
 //
-// Against more than Faulty(n) members it promises evidence, not safety. It says nothing of
-// whether the entries are valid, and nothing of time: the times in signatures are claims.
+// Against more than roster.Faulty(n) members it promises evidence, not safety. It says
+// nothing of whether the entries are valid, and nothing of time: the times in signatures
+// are claims.
 package checkpoint
 
 import (

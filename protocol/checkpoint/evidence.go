@@ -14,8 +14,9 @@ import (
 const MaxEvidence = 60 << 10
 
 // Evidence is two checkpoints of one tree that cannot both be honest: the second is at
-// least as large, and its tree had another root at the first one's size. Whoever signed
-// both has broken the rules, in whichever roles.
+// least as large, and its tree had another root at the first one's size. Whoever cosigned
+// both has broken the rules, and so has whoever sequenced both if they are of one size. Any
+// other two signatures can be an honest member's to whom a leader showed another order.
 type Evidence struct {
 	_             struct{} `codec:",toarray"`
 	First, Second Signed
@@ -85,17 +86,21 @@ func (e Evidence) conflict() ([2]Checkpoint, error) {
 	return both, nil
 }
 
-// Convicts returns the members who signed both checkpoints, at least one, in order of
-// their ids. Every signature in the evidence must verify under one of its signer's keys;
-// keys returns all that a member ever had.
+// Convicts returns the members who must not have signed both checkpoints as they did, at
+// least one, in order of their ids. Every signature in the evidence must verify under one of
+// its signer's keys; keys returns all that a member ever had.
 func (e Evidence) Convicts(keys func(member string) []*sign.CosigningPublicKey) ([]string, error) {
 	both, err := e.conflict()
 	if err != nil {
 		return nil, fmt.Errorf("evidence: %w", err)
 	}
-	var signers [2]map[string]bool
+	type signer struct {
+		member string
+		role   Role
+	}
+	var signers [2]map[signer]bool
 	for i, s := range []Signed{e.First, e.Second} {
-		signers[i] = map[string]bool{}
+		signers[i] = map[signer]bool{}
 		for _, one := range s.Signatures {
 			err := fmt.Errorf("%s never had a key", one.Member)
 			for _, k := range keys(one.Member) {
@@ -106,18 +111,18 @@ func (e Evidence) Convicts(keys func(member string) []*sign.CosigningPublicKey) 
 			if err != nil {
 				return nil, fmt.Errorf("evidence: %w", err)
 			}
-			signers[i][one.Member] = true
+			signers[i][signer{one.Member, one.Role}] = true
 		}
 	}
 	var convicted []string
-	for id := range signers[0] {
-		if signers[1][id] {
-			convicted = append(convicted, id)
+	for s := range signers[0] {
+		if signers[1][s] && (s.role == Cosigner || both[0].Size == both[1].Size) {
+			convicted = append(convicted, s.member)
 		}
 	}
 	if len(convicted) == 0 {
-		return nil, errors.New("evidence: nobody signed both checkpoints")
+		return nil, errors.New("evidence: nobody has signed both checkpoints who must not")
 	}
 	slices.Sort(convicted)
-	return convicted, nil
+	return slices.Compact(convicted), nil
 }

@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -23,9 +24,9 @@ func TestEvidenceConvicts(t *testing.T) {
 		fork, first, second uint64
 		convicted           string
 	}{
-		"equal sizes":     {5, 9, 9, "M01,M03"},
-		"different sizes": {5, 9, 14, "M01,M03"},
-		"far apart":       {0, 1, 20, "M01,M03"},
+		"equal sizes":     {5, 9, 9, "M03"},
+		"different sizes": {5, 9, 14, "M03"},
+		"far apart":       {0, 1, 20, "M03"},
 	} {
 		// M01 was cosigner of the one and sequencer of the other; M02 and M04 signed one each.
 		c, e := conflicting(t, test.fork, test.first, test.second, []int{1, 2, 3}, []int{1, 3, 4})
@@ -37,6 +38,50 @@ func TestEvidenceConvicts(t *testing.T) {
 		if err != nil || strings.Join(got, ",") != test.convicted {
 			t.Errorf("%s: %v, %v", name, got, err)
 		}
+	}
+}
+
+// Sequencers state an order and not that it is the only one they were shown: who lies as
+// leader can show an honest one another order at another size. Nobody who keeps the rules
+// sequences two trees of one size, or cosigns two that conflict.
+func TestEvidenceSparesHonestSequencers(t *testing.T) {
+	for name, test := range map[string]struct {
+		first, second uint64
+		roles         [2]Role // in which M00 signed the two
+		convicted     bool
+	}{
+		"sequenced two of one size":            {9, 9, [2]Role{Sequencer, Sequencer}, true},
+		"sequenced two of different sizes":     {9, 14, [2]Role{Sequencer, Sequencer}, false},
+		"cosigned two of one size":             {9, 9, [2]Role{Cosigner, Cosigner}, true},
+		"cosigned two of different sizes":      {9, 14, [2]Role{Cosigner, Cosigner}, true},
+		"sequenced one, cosigned one as large": {9, 9, [2]Role{Sequencer, Cosigner}, false},
+		"sequenced one, cosigned a larger one": {9, 14, [2]Role{Sequencer, Cosigner}, false},
+		"cosigned one, sequenced a larger one": {9, 14, [2]Role{Cosigner, Sequencer}, false},
+	} {
+		// M05 cosigned both, so that the evidence is never without anybody whom it convicts.
+		c, e := conflicting(t, 5, test.first, test.second, []int{5}, []int{5, 5})
+		_, keys := seats(t, 6, 2)
+		for i, s := range []*Signed{&e.First, &e.Second} {
+			p, err := Parse(s.Text)
+			must(t, err)
+			s.Signatures = append(s.Signatures, Sign(p, "M00", test.roles[i], keys["M00"], noon))
+		}
+		want := []string{"M05"}
+		if test.convicted {
+			want = []string{"M00", "M05"}
+		}
+		if got, err := e.Convicts(keysOf(c)); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+	}
+	// Both roles in both: convicted, and named once.
+	c, e := conflicting(t, 5, 9, 9, []int{1}, []int{1, 1})
+	_, keys := seats(t, 6, 2)
+	p, err := Parse(e.First.Text)
+	must(t, err)
+	e.First.Signatures = append(e.First.Signatures, Sign(p, "M01", Sequencer, keys["M01"], noon))
+	if got, err := e.Convicts(keysOf(c)); err != nil || !slices.Equal(got, []string{"M01"}) {
+		t.Errorf("in both roles: %v, %v", got, err)
 	}
 }
 
@@ -57,6 +102,7 @@ func TestEvidenceThatIsNone(t *testing.T) {
 		"no proof":           func(e *Evidence) { e.Proof = nil },
 		"order":              func(e *Evidence) { e.First, e.Second = e.Second, e.First },
 		"nobody signed both": func(e *Evidence) { e.First.Signatures = e.First.Signatures[1:2] },
+		"in different roles": func(e *Evidence) { e.First.Signatures = e.First.Signatures[:1] },
 		"no signatures":      func(e *Evidence) { e.First.Signatures = nil },
 		"forged":             func(e *Evidence) { e.First.Signatures[0].Ed25519 = e.Second.Signatures[0].Ed25519 },
 		"forged bystander": func(e *Evidence) {

@@ -81,3 +81,15 @@ func (c Committee) Note(s Signed) (string, error) {
 	}
 	return b.String(), nil
 }
+
+// Proof writes the proof that a tree holds its entry of an index as a C2SP tlog-proof: index,
+// hashes, and the tree's checkpoint as a signed note. It does not verify.
+func Proof(index uint64, hashes []Hash, note string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "c2sp.org/tlog-proof@v1\nindex %d\n", index)
+	for _, h := range hashes {
+		b.WriteString(base64.StdEncoding.EncodeToString(h[:]))
+		b.WriteByte('\n')
+	}
+	return b.String() + "\n" + note
+}

@@ -6,16 +6,14 @@ import (
 	"strings"
 
 	"entente/crypto/sign"
+	"entente/protocol/roster"
 )
 
-// Faulty is how many of n cosigners may break every rule: f = max(1, ⌊(n−1)/3⌋), as in
-// every protocol that agrees without trusted parties.
-func Faulty(n int) int { return max(1, (n-1)/3) }
-
-// Quorum is how many of n cosigners make a checkpoint final: q = ⌈(n+f+1)/2⌉. Two quorums
-// share at least 2q − n ≥ f + 1 members, so one who keeps the rules: 2, 3, 3 for n = 2, 3,
-// 4, and 30 of 45. From n = 4 on q ≤ n − f, so that f members can be away.
-func Quorum(n int) int { return (n + Faulty(n) + 2) / 2 }
+// Quorum is how many of n cosigners make a checkpoint final: q = ⌈(n+f+1)/2⌉, with
+// f = roster.Faulty(n). Two quorums share at least 2q − n ≥ f + 1 members, so one who
+// keeps the rules: 2, 3, 3 for n = 2, 3, 4, and 30 of 45. From n = 4 on q ≤ n − f, so that
+// f members can be away.
+func Quorum(n int) int { return (n + roster.Faulty(n) + 2) / 2 }
 
 // SequencerQuorum is how many of s sequencers must sign before cosigners look at a
 // checkpoint: s − ⌊(s−1)/3⌋, and all of them if s ≤ 3.
@@ -72,9 +70,9 @@ func (c Committee) Final(s Signed) error {
 }
 
 func (c Committee) check(s Signed, role Role) error {
-	p, err := Parse(s.Text)
+	p, err := s.Checkpoint()
 	if err != nil {
-		return err
+		return fmt.Errorf("checkpoint: %w", err)
 	}
 	e := &QuorumError{Role: role}
 	signed, blocs := map[string]bool{}, map[string]bool{}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"entente/crypto/sign"
+	"entente/protocol/roster"
 )
 
 func TestQuorums(t *testing.T) {
@@ -21,7 +22,7 @@ func TestQuorums(t *testing.T) {
 		}
 	}
 	for n := 2; n <= 64; n++ {
-		q, f := Quorum(n), Faulty(n)
+		q, f := Quorum(n), roster.Faulty(n)
 		if 2*q-n < f+1 || q > n {
 			t.Errorf("two quorums of %d of %d share %d members, of which %d may be faulty", q, n, 2*q-n, f)
 		}
@@ -61,6 +62,8 @@ func TestFinal(t *testing.T) {
 		return s
 	}
 	other := at(t, grown(t, 9, 5, 1), 9)
+	strange := full.Signatures[0]
+	strange.Role = 3
 	for name, test := range map[string]struct {
 		c    Committee
 		s    Signed
@@ -84,8 +87,10 @@ func TestFinal(t *testing.T) {
 		"other half of another": {c, change(func(s *Signature) {
 			s.Ed25519 = Sign(other, "M04", Cosigner, keys["M04"], noon).Ed25519
 		}), blames("M04 as cosigner")},
-		"role unknown": {c, change(func(s *Signature) { s.Role = 3 }), short(Cosigner, 4, 5)},
-		"text":         {c, Signed{Text: []byte("x"), Signatures: full.Signatures}, blames("parse checkpoint")},
+		"role unknown": {c, change(func(s *Signature) { s.Role = 3 }), blames("unknown role")},
+		"role unknown, besides a quorum": {c, Signed{Text: full.Text, Signatures: append(slices.Clone(full.Signatures), strange)},
+			blames("unknown role")},
+		"text": {c, Signed{Text: []byte("x"), Signatures: full.Signatures}, blames("parse checkpoint")},
 	} {
 		if err := test.c.Final(test.s); !test.says(err) {
 			t.Errorf("%s: %v", name, err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"entente/crypto/sign"
@@ -111,31 +112,45 @@ func (c *Check) Add(s Signed) (Entry, error) {
 	if err != nil {
 		return Entry{}, err
 	}
+	return e, c.AddDecoded(Decoded{signed: s, entry: e, digest: s.Digest()})
+}
+
+// AddDecoded is Add for an entry that is decoded. Its signature is not checked again if it
+// was found right under the very key that the check has now.
+func (c *Check) AddDecoded(d Decoded) error {
+	e := d.entry
 	if e.Member != c.member {
-		return e, fmt.Errorf("entry is by %s, not by %s", e.Member, c.member)
+		return fmt.Errorf("entry is by %s, not by %s", e.Member, c.member)
 	}
 	if e.Chain != c.chain {
-		return e, fmt.Errorf("entry belongs to the %s chain", e.Chain)
+		return fmt.Errorf("entry belongs to the %s chain", e.Chain)
 	}
-	if err := c.key.Verify(entryDomain, s.Entry, s.Signature); err != nil {
-		return e, fmt.Errorf("entry: %w", err)
+	if err := d.Verify(c.key); err != nil {
+		return err
 	}
 	gap, err := e.follows(c.head)
 	if err != nil {
-		return e, err
+		return err
+	}
+	key := c.key
+	if e.Kind == KeyRotated {
+		if _, key, err = e.Rotation(); err != nil {
+			return err
+		}
 	}
 	if gap != nil {
 		c.gaps = append(c.gaps, *gap)
 	}
-	if e.Kind == KeyRotated {
-		_, key, err := e.Rotation()
-		if err != nil {
-			return e, err
-		}
-		c.key = key
-	}
-	c.head = Head{Sequence: e.Sequence, Digest: s.Digest(), Time: e.Time, Federation: bytes.Clone(e.Federation)}
-	return e, nil
+	c.key = key
+	c.head = Head{Sequence: e.Sequence, Digest: d.digest, Time: e.Time, Federation: bytes.Clone(e.Federation)}
+	return nil
+}
+
+// Clone returns a check that goes on from here by itself.
+func (c *Check) Clone() *Check {
+	own := *c
+	own.gaps = slices.Clone(c.gaps)
+	return &own
 }
 
 // Renew sets the key for the entries to come, where others have vouched for it in place

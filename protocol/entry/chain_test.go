@@ -169,7 +169,7 @@ func TestRestoreStatesItsGap(t *testing.T) {
 	for _, c := range []Chain{Local, Submitted} {
 		g := five(t, c)
 		g.restore(g.head.Sequence)
-		g.add(Created, nil)
+		g.add(PolicyActivated, body(t, PolicyState{Version: 4, Digest: bytes.Repeat([]byte{9}, 32)}))
 		g.now = g.now.Add(time.Hour)
 		g.restore(g.head.Sequence + 3)
 		k, err := check(t, c, g.signed)

@@ -20,7 +20,7 @@ const (
 	Readmit    Action = 4 // a suspended member has part again: Concerned
 	Sequencers Action = 5 // who orders the ledger from now on: Seats
 	Custodians Action = 6 // who holds shares of the pseudonym key: Seats
-	Blocs      Action = 7 // of how many blocs a quorum must be, and which there are: Spread
+	Blocs      Action = 7 // of how many blocs a quorum must be, and which there are: roster.Spread
 	Restore    Action = 8 // a member that lost its key gets another: Renewal
 	Grant      Action = 9 // a budget: Granted
 )
@@ -63,20 +63,6 @@ type Seats struct {
 	_         struct{} `codec:",toarray"`
 	Members   []string // ascending
 	Threshold uint16   // of custodians; 0 for sequencers
-}
-
-// Spread is the body of Blocs.
-type Spread struct {
-	_      struct{} `codec:",toarray"`
-	Blocs  []Bloc   // ascending by name
-	Wanted uint16   // of how many different ones the signers must be; 0 asks for none
-}
-
-// Bloc is a group of members that act alike.
-type Bloc struct {
-	_       struct{} `codec:",toarray"`
-	Name    string
-	Members []string // ascending
 }
 
 // Renewal is a Restore's body.
@@ -141,7 +127,7 @@ func (c Change) Open() (any, error) {
 	case Sequencers, Custodians:
 		return open(c.Body, func(b *Seats) error { return b.check(c.Action) })
 	case Blocs:
-		return open(c.Body, (*Spread).check)
+		return open(c.Body, func(b *roster.Spread) error { return b.Validate() })
 	case Restore:
 		return open(c.Body, func(b *Renewal) error { return b.Card().Verify() })
 	case Grant:
@@ -158,37 +144,16 @@ func open[T any](b []byte, check func(*T) error) (T, error) {
 	return v, check(&v)
 }
 
-// MaxSequencers bounds them: each more makes a Raft slower, and seven bear two faults.
-const MaxSequencers = 7
-
 func (s *Seats) check(a Action) error {
-	if err := checkMembers(s.Members, roster.MaxMembers); err != nil {
+	if err := roster.CheckIDs(s.Members, roster.MaxMembers); err != nil {
 		return err
 	}
 	n := len(s.Members)
 	switch {
-	case a == Sequencers && (s.Threshold != 0 || n > MaxSequencers):
-		return fmt.Errorf("%d sequencers with a threshold of %d: at most %d, and none", n, s.Threshold, MaxSequencers)
+	case a == Sequencers && (s.Threshold != 0 || n > roster.MaxSequencers):
+		return fmt.Errorf("%d sequencers with a threshold of %d: at most %d, and none", n, s.Threshold, roster.MaxSequencers)
 	case a == Custodians && (int(s.Threshold) > n || 2*int(s.Threshold) <= n || s.Threshold < 2):
 		return fmt.Errorf("threshold %d of %d custodians: must be a majority and at least 2", s.Threshold, n)
-	}
-	return nil
-}
-
-func (s *Spread) check() error {
-	if len(s.Blocs) > roster.MaxMembers || int(s.Wanted) > len(s.Blocs) {
-		return errors.New("more blocs than members, or more wanted than there are")
-	}
-	for i, b := range s.Blocs {
-		if err := checkWord(b.Name); err != nil {
-			return fmt.Errorf("bloc %d: %w", i+1, err)
-		}
-		if i > 0 && b.Name <= s.Blocs[i-1].Name {
-			return errors.New("blocs do not ascend by their names")
-		}
-		if err := checkMembers(b.Members, roster.MaxMembers); err != nil {
-			return fmt.Errorf("bloc %d: %w", i+1, err)
-		}
 	}
 	return nil
 }
@@ -197,26 +162,10 @@ func (g *Granted) check() error {
 	if g.Items == 0 || g.Items > MaxGrant || g.Daily > MaxGrant {
 		return errors.New("a grant's items are out of range")
 	}
-	if err := checkWord(g.Kind); err != nil {
+	if err := roster.CheckWord(g.Kind); err != nil {
 		return err
 	}
 	return roster.CheckID(g.Member)
-}
-
-// checkMembers checks that ids are right, at least one, and ascend.
-func checkMembers(ids []string, most int) error {
-	if len(ids) == 0 || len(ids) > most {
-		return fmt.Errorf("%d members, must be 1 to %d", len(ids), most)
-	}
-	for i, id := range ids {
-		if err := roster.CheckID(id); err != nil {
-			return err
-		}
-		if i > 0 && id <= ids[i-1] {
-			return errors.New("members do not ascend")
-		}
-	}
-	return nil
 }
 
 // Holds reports whether a member is among the seats.

@@ -193,20 +193,8 @@ func (s Signed) Marshal() ([]byte, error) {
 
 // Unmarshal decodes a signed entry strictly, the entry inside included.
 func Unmarshal(b []byte) (Signed, error) {
-	var s Signed
-	if len(b) > MaxSigned {
-		return Signed{}, fmt.Errorf("decode signed entry: has %d bytes, at most %d", len(b), MaxSigned)
-	}
-	if err := wire.Unmarshal(b, &s); err != nil {
-		return Signed{}, fmt.Errorf("decode signed entry: %w", err)
-	}
-	if len(s.Signature) != sign.SignatureSize {
-		return Signed{}, fmt.Errorf("decode signed entry: signature has %d bytes, not %d", len(s.Signature), sign.SignatureSize)
-	}
-	if _, err := s.Decode(); err != nil {
-		return Signed{}, err
-	}
-	return s, nil
+	d, err := Decode(b)
+	return d.signed, err
 }
 
 // validate checks what can be said of an entry alone.

@@ -2,6 +2,7 @@ package entry
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"runtime"
 	"testing"
 	"time"
@@ -19,6 +20,11 @@ func author(t testing.TB, member string, b byte) Author {
 		t.Fatal(err)
 	}
 	return Author{Member: member, Key: k}
+}
+
+// channel is a transport key, and half of no signing key.
+func channel(b byte) ed25519.PrivateKey {
+	return ed25519.NewKeyFromSeed(bytes.Repeat([]byte{b, 0xff}, ed25519.SeedSize/2))
 }
 
 func body(t testing.TB, v any) []byte {

@@ -1,6 +1,7 @@
 package entry
 
 import (
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"time"
@@ -58,6 +59,7 @@ type Rotation struct {
 	Sign      []byte   // new signing key
 	Transport []byte   // transport key from then on; the same or another
 	Proof     []byte   // by the new signing key: that its holder wants to be this member, here
+	Channel   []byte   // the same by the transport key, Ed25519
 }
 
 // AddressState is the body of AddressesChanged.
@@ -68,7 +70,8 @@ type AddressState struct {
 
 const rotationDomain = sign.Domain("entente/key-rotation/1")
 
-// rotationClaim is what the new key signs.
+// rotationClaim is what the new keys sign. Without the transport key's proof a member could
+// name another's, and so keep it from joining or from being restored with it.
 type rotationClaim struct {
 	_         struct{} `codec:",toarray"`
 	Member    string
@@ -87,8 +90,8 @@ func (e Entry) validateLedgerBody() error {
 		_, err = e.Change()
 	case Created, Tick:
 		// A node's own words on its set-up are for the local chain.
-		if e.Chain == Submitted && string(e.Body) != emptyBody {
-			err = errors.New("is not empty")
+		if e.Chain == Submitted && (string(e.Body) != emptyBody || e.Kind == Created && e.Sequence != 0) {
+			err = errors.New("is not empty, or not where it belongs")
 		}
 	case BudgetSpent:
 		_, err = e.Spend()
@@ -107,22 +110,6 @@ func (e Entry) validateLedgerBody() error {
 	return nil
 }
 
-// MaxWord bounds the name of a kind of indicator or of a bloc, in bytes.
-const MaxWord = 32
-
-// checkWord admits what kinds of indicators and blocs are named with.
-func checkWord(s string) error {
-	for i := range len(s) {
-		if (s[i] < 'a' || s[i] > 'z') && s[i] != '-' {
-			return errors.New("a name may hold small letters and hyphens only")
-		}
-	}
-	if s == "" || len(s) > MaxWord {
-		return fmt.Errorf("a name has %d letters, must have 1 to %d", len(s), MaxWord)
-	}
-	return nil
-}
-
 // Spend returns the body of a BudgetSpent entry.
 func (e Entry) Spend() (Spend, error) {
 	var b Spend
@@ -132,7 +119,7 @@ func (e Entry) Spend() (Spend, error) {
 	if b.Class > MaxClass || !wire.IsSizeClass(int(b.Class)) {
 		return Spend{}, errors.New("not a size class")
 	}
-	return b, checkWord(b.Kind)
+	return b, roster.CheckWord(b.Kind)
 }
 
 // Reference returns the body of an Approval or Objection entry.
@@ -196,8 +183,8 @@ func (e Entry) Rotation() (Rotation, *sign.PublicKey, error) {
 	if err != nil {
 		return Rotation{}, nil, err
 	}
-	if len(b.Transport) != transportKeySize {
-		return Rotation{}, nil, fmt.Errorf("transport key has %d bytes, not %d", len(b.Transport), transportKeySize)
+	if len(b.Transport) != ed25519.PublicKeySize {
+		return Rotation{}, nil, fmt.Errorf("transport key has %d bytes, not %d", len(b.Transport), ed25519.PublicKeySize)
 	}
 	claim, err := Body(rotationClaim{Member: e.Member, Chain: e.Chain, Previous: e.Previous, Sign: b.Sign, Transport: b.Transport})
 	if err != nil {
@@ -206,10 +193,14 @@ func (e Entry) Rotation() (Rotation, *sign.PublicKey, error) {
 	if err := key.Verify(rotationDomain, claim, b.Proof); err != nil {
 		return Rotation{}, nil, fmt.Errorf("the new key's proof: %w", err)
 	}
+	if !ed25519.Verify(b.Transport, channelClaim(claim), b.Channel) {
+		return Rotation{}, nil, fmt.Errorf("the transport key's proof: %w", sign.ErrSignature)
+	}
 	return b, key, nil
 }
 
-const transportKeySize = 32
+// channelClaim is a rotation's claim as the transport key signs it, which has no domains.
+func channelClaim(claim []byte) []byte { return append([]byte(rotationDomain+"\n"), claim...) }
 
 const cosigningDomain = sign.Domain("entente/cosigning-key/1")
 
@@ -260,16 +251,17 @@ func (e Entry) CosigningKey() (*sign.CosigningPublicKey, error) {
 }
 
 // Rotate makes the entry with which a member's old key hands over to a new one: the next
-// entry is the new key's. The old key signs the entry, the new one the proof in it.
-func (a Author) Rotate(prev Head, chain Chain, key *sign.PrivateKey, transport []byte, now time.Time) (Signed, Head, error) {
-	b := Rotation{Sign: key.Public().Bytes(), Transport: transport}
-	claim, err := Body(rotationClaim{Member: a.Member, Chain: chain, Previous: prev.Digest[:], Sign: b.Sign, Transport: transport})
+// entry is the new key's. The old key signs the entry, the new ones the proofs in it.
+func (a Author) Rotate(prev Head, chain Chain, key *sign.PrivateKey, transport ed25519.PrivateKey, now time.Time) (Signed, Head, error) {
+	b := Rotation{Sign: key.Public().Bytes(), Transport: transport.Public().(ed25519.PublicKey)}
+	claim, err := Body(rotationClaim{Member: a.Member, Chain: chain, Previous: prev.Digest[:], Sign: b.Sign, Transport: b.Transport})
 	if err != nil {
 		return Signed{}, Head{}, fmt.Errorf("rotate key: %w", err)
 	}
 	if b.Proof, err = key.Sign(rotationDomain, claim); err != nil {
 		return Signed{}, Head{}, fmt.Errorf("rotate key: %w", err)
 	}
+	b.Channel = ed25519.Sign(transport, channelClaim(claim))
 	body, err := Body(b)
 	if err != nil {
 		return Signed{}, Head{}, fmt.Errorf("rotate key: %w", err)

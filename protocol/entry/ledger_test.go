@@ -2,6 +2,7 @@ package entry
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"slices"
 	"strings"
 	"testing"
@@ -23,7 +24,7 @@ func cardOf(t testing.TB, id string, b byte) roster.Card {
 	key := author(t, id, b).Key
 	c, err := roster.NewCard(roster.Member{
 		ID: id, Name: "Member " + id, Role: roster.State, Sign: key.Public().Bytes(),
-		Transport: bytes.Repeat([]byte{b}, 32), Addresses: []string{},
+		Transport: channel(b).Public().(ed25519.PublicKey), Addresses: []string{},
 	}, key)
 	if err != nil {
 		t.Fatal(err)
@@ -77,7 +78,7 @@ func everyAction(t testing.TB) map[Action]any {
 		Join: Joining{Member: c.Member, Signature: c.Signature}, Leave: Concerned{Member: "ID"},
 		Suspend: Concerned{Member: "ID"}, Readmit: Concerned{Member: "ID"},
 		Sequencers: Seats{Members: []string{"AU", "ID"}}, Custodians: Seats{Members: []string{"AU", "ID", "TH"}, Threshold: 2},
-		Blocs:   Spread{Blocs: []Bloc{{Name: "north", Members: []string{"ID", "TH"}}, {Name: "south", Members: []string{"AU"}}}, Wanted: 2},
+		Blocs:   roster.Spread{Blocs: []roster.Bloc{{Name: "north", Members: []string{"ID", "TH"}}, {Name: "south", Members: []string{"AU"}}}, Wanted: 2},
 		Restore: Renewal{Member: c.Member, Signature: c.Signature},
 		Grant:   Granted{Member: "AU", Kind: "phone", Period: 1, Items: 1000, Daily: 100},
 	}
@@ -103,7 +104,7 @@ func everyLedgerKind(t testing.TB) *grower {
 	g.add(Evidence, body(t, Conflict{Evidence: conflict(t)}))
 	g.add(AddressesChanged, body(t, AddressState{Addresses: []string{"/dns4/node.example/tcp/4001"}}))
 	next := author(t, "AU", 2)
-	s, h, err := g.author.Rotate(g.head, g.chain, next.Key, digest, g.now)
+	s, h, err := g.author.Rotate(g.head, g.chain, next.Key, channel(2), g.now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,6 +193,62 @@ func TestRotation(t *testing.T) {
 	}
 }
 
+// rotationOf is AU's rotation after an entry, to the signing key 2 and a transport key. All
+// of it is right if channel, which makes the latter's proof, is that key.
+func rotationOf(t testing.TB, previous [32]byte, transport ed25519.PublicKey, channel ed25519.PrivateKey) Rotation {
+	t.Helper()
+	key := author(t, "AU", 2).Key
+	b := Rotation{Sign: key.Public().Bytes(), Transport: transport}
+	claim := body(t, rotationClaim{Member: "AU", Chain: Submitted, Previous: previous[:], Sign: b.Sign, Transport: transport})
+	var err error
+	if b.Proof, err = key.Sign(rotationDomain, claim); err != nil {
+		t.Fatal(err)
+	}
+	b.Channel = ed25519.Sign(channel, channelClaim(claim))
+	return b
+}
+
+// A member cannot name another's transport key, and so keep it from being named by its
+// holder, whatever it signs with its own keys.
+func TestForeignTransportKey(t *testing.T) {
+	own, other := channel(2), channel(3)
+	for name, c := range map[string]struct {
+		named ed25519.PublicKey
+		by    ed25519.PrivateKey
+		taken bool
+	}{
+		"its own":   {own.Public().(ed25519.PublicKey), own, true},
+		"another's": {other.Public().(ed25519.PublicKey), own, false},
+	} {
+		g := five(t, Submitted)
+		s, _, err := g.author.Next(g.head, Submitted, KeyRotated, body(t, rotationOf(t, g.head.Digest, c.named, c.by)), g.now)
+		if taken := err == nil; taken != c.taken || !taken && !strings.Contains(err.Error(), "transport key's proof") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if !c.taken {
+			continue
+		}
+		if _, err := check(t, Submitted, append(g.signed, s)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// A chain begins once: what says so later contradicts what stands before it.
+func TestCreatedOnlyAtTheStart(t *testing.T) {
+	for _, c := range []Chain{Local, Submitted} {
+		g := five(t, c)
+		e := Entry{
+			Version: Version, Federation: g.head.Federation, Chain: c, Member: "AU", Sequence: g.head.Next(),
+			Previous: g.head.Digest[:], Time: g.now.UnixMilli(), Kind: Created, Body: []byte(emptyBody),
+		}
+		_, err := check(t, c, append(g.signed, resign(t, e)))
+		if taken := err == nil; taken != (c == Local) {
+			t.Errorf("in the %s chain: %v", c, err)
+		}
+	}
+}
+
 func TestLedgerBodiesAreRefused(t *testing.T) {
 	digest := bytes.Repeat([]byte{3}, DigestSize)
 	now := start.UnixMilli()
@@ -203,7 +260,11 @@ func TestLedgerBodiesAreRefused(t *testing.T) {
 	other32 := bytes.Repeat([]byte{4}, DigestSize)
 	card, other := cardOf(t, "NZ", 9), cardOf(t, "NZ", 8)
 	raw := func(a Action, v any) any { return Change{Action: a, Body: body(t, v), Expires: now + 1} }
-	rotation := Rotation{Sign: author(t, "AU", 2).Key.Public().Bytes(), Transport: digest, Proof: make([]byte, sign.SignatureSize)}
+	rotated := func(change func(*Rotation)) Rotation {
+		b := rotationOf(t, [32]byte(digest), channel(2).Public().(ed25519.PublicKey), channel(2))
+		change(&b)
+		return b
+	}
 	many := make([]string, roster.MaxAddresses+1)
 	for i := range many {
 		many[i] = "/dns4/node.example/tcp/4001"
@@ -234,9 +295,11 @@ func TestLedgerBodiesAreRefused(t *testing.T) {
 		"refusals early":                  {Refusals, Refused{From: 0, Until: now}},
 		"addresses many":                  {AddressesChanged, AddressState{Addresses: many}},
 		"address":                         {AddressesChanged, AddressState{Addresses: []string{"node.example"}}},
-		"rotation proof":                  {KeyRotated, rotation},
-		"rotation transport":              {KeyRotated, Rotation{Sign: rotation.Sign, Transport: digest[1:], Proof: rotation.Proof}},
-		"rotation key":                    {KeyRotated, Rotation{Sign: digest, Transport: digest, Proof: rotation.Proof}},
+		"rotation proof":                  {KeyRotated, rotated(func(b *Rotation) { b.Proof[0] ^= 1 })},
+		"rotation transport":              {KeyRotated, rotated(func(b *Rotation) { b.Transport = b.Transport[1:] })},
+		"rotation key":                    {KeyRotated, rotated(func(b *Rotation) { b.Sign = digest })},
+		"rotation channel":                {KeyRotated, rotated(func(b *Rotation) { b.Channel[0] ^= 1 })},
+		"rotation without a channel":      {KeyRotated, rotated(func(b *Rotation) { b.Channel = nil })},
 		"action unknown":                  {Proposal, raw(10, Concerned{Member: "ID"})},
 		"action 0":                        {Proposal, raw(0, Concerned{Member: "ID"})},
 		"expiry":                          {Proposal, Change{Action: Leave, Body: body(t, Concerned{Member: "ID"})}},
@@ -252,10 +315,11 @@ func TestLedgerBodiesAreRefused(t *testing.T) {
 		"custodians minority":             {Proposal, raw(Custodians, Seats{Members: []string{"A1", "A2", "A3", "A4"}, Threshold: 2})},
 		"custodian alone":                 {Proposal, raw(Custodians, Seats{Members: []string{"A1"}, Threshold: 1})},
 		"custodians too few":              {Proposal, raw(Custodians, Seats{Members: []string{"A1", "A2"}, Threshold: 3})},
-		"blocs wanted":                    {Proposal, raw(Blocs, Spread{Wanted: 1})},
-		"bloc named twice":                {Proposal, raw(Blocs, Spread{Blocs: []Bloc{{Name: "a", Members: []string{"AU"}}, {Name: "a", Members: []string{"ID"}}}})},
-		"bloc without name":               {Proposal, raw(Blocs, Spread{Blocs: []Bloc{{Members: []string{"AU"}}}})},
-		"bloc without member":             {Proposal, raw(Blocs, Spread{Blocs: []Bloc{{Name: "a"}}})},
+		"blocs wanted":                    {Proposal, raw(Blocs, roster.Spread{Wanted: 1})},
+		"bloc named twice":                {Proposal, raw(Blocs, roster.Spread{Blocs: []roster.Bloc{{Name: "a", Members: []string{"AU"}}, {Name: "a", Members: []string{"ID"}}}})},
+		"bloc without name":               {Proposal, raw(Blocs, roster.Spread{Blocs: []roster.Bloc{{Members: []string{"AU"}}}})},
+		"bloc without member":             {Proposal, raw(Blocs, roster.Spread{Blocs: []roster.Bloc{{Name: "a"}}})},
+		"member of two blocs":             {Proposal, raw(Blocs, roster.Spread{Blocs: []roster.Bloc{{Name: "a", Members: []string{"AU", "ID"}}, {Name: "b", Members: []string{"ID"}}}})},
 		"grant nothing":                   {Proposal, raw(Grant, Granted{Member: "AU", Kind: "phone"})},
 		"grant too much":                  {Proposal, raw(Grant, Granted{Member: "AU", Kind: "phone", Items: MaxGrant + 1})},
 		"grant daily":                     {Proposal, raw(Grant, Granted{Member: "AU", Kind: "phone", Items: 1, Daily: MaxGrant + 1})},

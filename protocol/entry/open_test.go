@@ -36,7 +36,7 @@ var shown = map[string]string{
 	"Spend.Kind": aKind, "Spend.Period": aNumber, "Spend.Class": aBudget,
 	"Refused.From": aNumber, "Refused.Until": aNumber, "Refused.Count": aCounter,
 	"Conflict.Evidence": aTree,
-	"Rotation.Sign":     aKey, "Rotation.Transport": aKey, "Rotation.Proof": aKey,
+	"Rotation.Sign":     aKey, "Rotation.Transport": aKey, "Rotation.Proof": aKey, "Rotation.Channel": aKey,
 	"AddressState.Addresses": aMember,
 	"Change.Action":          anAction, "Change.Body": "the body of one of the actions, below", "Change.Expires": aNumber,
 	"Joining.Member": aMember, "Joining.Signature": aKey, "Renewal.Member": aMember, "Renewal.Signature": aKey,

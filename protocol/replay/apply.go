@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"entente/crypto/sign"
 	"entente/protocol/budget"
@@ -36,9 +37,11 @@ var ErrNotBegun = errors.New("the ledger has not begun or has no time yet")
 type Applied struct {
 	Index    uint64 // of the entry in the tree
 	Entry    entry.Entry
-	Void     error     // why it has no effect; nil if it has what its kind has
-	Boundary bool      // it changed the committee: see State.Boundary
-	Outcomes []Outcome // of proposals
+	Digest   [32]byte       // of the entry
+	Void     error          // why it has no effect; nil if it has what its kind has
+	Boundary bool           // it changed the committee: see State.Boundary
+	Outcomes []Outcome      // of proposals
+	Roster   *roster.Roster // in force from here on, if it changed; its members must not be changed
 }
 
 // Apply takes the next entry in, as marshalled with its signature, or refuses it and
@@ -46,20 +49,21 @@ type Applied struct {
 // what it says is not possible, or no longer: then it is void. Were it refused, its author,
 // who must not write another one in its place, could never write again.
 func (s *State) Apply(signed []byte) (Applied, error) {
-	one, err := entry.Unmarshal(signed)
+	d, err := entry.Decode(signed)
 	if err != nil {
 		return Applied{}, fmt.Errorf("apply entry: %w", err)
 	}
-	e, err := one.Decode()
-	if err != nil {
-		return Applied{}, fmt.Errorf("apply entry: %w", err)
-	}
-	eras := len(s.eras)
-	if err := s.link(one, e); err != nil {
+	return s.apply(d)
+}
+
+func (s *State) apply(d entry.Decoded) (Applied, error) {
+	e := d.Entry()
+	eras, version := len(s.eras), s.roster.Version
+	if err := s.link(d); err != nil {
 		return Applied{}, fmt.Errorf("apply %s by %s: %w", e.Kind, e.Member, err)
 	}
-	a := Applied{Index: s.size, Entry: e}
-	effect, err := s.admit(s.members[e.Member], one, e)
+	a := Applied{Index: s.size, Entry: e, Digest: d.Digest()}
+	effect, err := s.admit(s.members[e.Member], d.Signed(), e)
 	if err != nil {
 		a.Void = fmt.Errorf("%s by %s: %w", e.Kind, e.Member, err)
 	} else if effect != nil {
@@ -67,11 +71,16 @@ func (s *State) Apply(signed []byte) (Applied, error) {
 	}
 	s.size++
 	a.Boundary = len(s.eras) > eras
+	if s.roster.Version != version {
+		r := s.roster
+		a.Roster = &r
+	}
 	return a, nil
 }
 
 // link checks that the author could write this entry next, and notes that it did.
-func (s *State) link(one entry.Signed, e entry.Entry) error {
+func (s *State) link(d entry.Decoded) error {
+	e := d.Entry()
 	if e.Chain != entry.Submitted {
 		return errors.New("it is not for others to see")
 	}
@@ -88,11 +97,13 @@ func (s *State) link(one entry.Signed, e entry.Entry) error {
 		return ErrTooMany
 	}
 	if e.Kind == entry.KeyRotated {
-		if err := s.rotatable(e); err != nil {
+		// The chain cannot go on under a key that stands for another member too. Its holder
+		// has proved that it is its own, so the two share it.
+		if _, err := s.rotation(e); err != nil {
 			return err
 		}
 	}
-	if _, err := m.check.Add(one); err != nil { // the signature, and the link: the last that can fail
+	if err := m.check.AddDecoded(d); err != nil { // the signature, and the link: the last that can fail
 		if errors.Is(err, sign.ErrSignature) {
 			return err
 		}
@@ -170,7 +181,7 @@ func (s *State) genesis(e entry.Entry) (effect, error) {
 		return nil, errors.New("the ledger has begun")
 	case !slices.Contains(s.sequencers, e.Member):
 		return nil, errors.New("only a sequencer begins the ledger")
-	case [32]byte(b.Digest) != s.first || b.Version != s.roster.Version:
+	case [32]byte(b.Digest) != s.first || b.Version != s.rosters[s.first]:
 		return nil, errors.New("it names another roster")
 	}
 	return func() []Outcome { s.begun = true; return nil }, nil
@@ -200,26 +211,38 @@ func (s *State) cosigningKey(m *member, e entry.Entry) (effect, error) {
 			}
 		}
 	}
+	if m.cosigningKey() == "" {
+		return func() []Outcome {
+			m.cosigning = append(m.cosigning, keyFrom{s.size + 1, b})
+			return nil
+		}, nil
+	}
+	// A key that replaces another is a change of the committee. Else a member that lost what
+	// it had signed could sign another tree with the new key, and both would be final.
+	if m.replaced > 0 && s.day() == m.replaced/millisecondsADay {
+		return nil, fmt.Errorf("%w: it has replaced its key today", ErrTooMany)
+	}
+	if s.clock == 0 {
+		return nil, ErrNotBegun
+	}
 	return func() []Outcome {
-		m.cosigning = append(m.cosigning, keyFrom{s.size + 1, b})
+		s.endEra()
+		m.replaced = s.clock
+		m.cosigning = append(m.cosigning, keyFrom{s.size + 2, b})
 		return nil
 	}, nil
 }
 
+// following is the roster one version on, to be changed. It does not name sequencers and
+// blocs: from the first change on the state does.
+func (s *State) following() roster.Roster {
+	return roster.Roster{Version: s.roster.Version + 1, Name: s.roster.Name, Members: slices.Clone(s.roster.Members)}
+}
+
 // with is the roster with one member's entry replaced or added, one version on.
 func (s *State) with(m roster.Member) (roster.Roster, error) {
-	r := s.roster
-	r.Version++
-	r.Members = slices.Clone(r.Members)
-	i, found := slices.BinarySearchFunc(r.Members, m.ID, func(o roster.Member, id string) int {
-		switch {
-		case o.ID < id:
-			return -1
-		case o.ID > id:
-			return 1
-		}
-		return 0
-	})
+	r := s.following()
+	i, found := slices.BinarySearchFunc(r.Members, m.ID, func(o roster.Member, id string) int { return strings.Compare(o.ID, id) })
 	if found {
 		r.Members[i] = m
 	} else {
@@ -228,37 +251,14 @@ func (s *State) with(m roster.Member) (roster.Roster, error) {
 	return r, r.Validate()
 }
 
-// rotated is the author's entry of the roster with its new signing key.
-func (s *State) rotated(e entry.Entry) (roster.Member, []byte, error) {
-	b, _, err := e.Rotation()
-	m, _ := s.roster.Find(e.Member)
-	m.Sign = b.Sign
-	return m, b.Transport, err
-}
-
-// rotatable refuses a signing key of which half stands for another member. Its holder has
-// proved that it is its own, so two members share it; and the chain cannot go on under it.
-func (s *State) rotatable(e entry.Entry) error {
-	m, _, err := s.rotated(e)
-	if err == nil {
-		_, err = s.with(m)
-	}
-	return err
-}
-
-// rotation changes the roster; the chain's check took the new key from the entry. A
-// transport key that somebody else has, or that is none, is left out: nobody proves that
-// such a key is its own, so another member can always have named it first.
+// rotation changes the roster; the chain's check takes the new key from the entry.
 func (s *State) rotation(e entry.Entry) (effect, error) {
-	m, transport, err := s.rotated(e)
+	b, _, err := e.Rotation()
 	if err != nil {
 		return nil, err
 	}
-	old := m.Transport
-	m.Transport = transport
-	if _, err := s.with(m); err != nil {
-		m.Transport = old
-	}
+	m, _ := s.roster.Find(e.Member)
+	m.Sign, m.Transport = b.Sign, b.Transport
 	return s.changed(m)
 }
 

@@ -4,11 +4,12 @@ import (
 	"testing"
 
 	"entente/protocol/entry"
+	"entente/protocol/roster"
 )
 
 // BenchmarkApply is what one entry costs everybody who replays the ledger.
 func BenchmarkApply(b *testing.B) {
-	w := found(b, 4, 2, entry.Spread{})
+	w := found(b, 4, 4, roster.Spread{})
 	sealed := body(b, entry.Sealed{Digest: make([]byte, 32)})
 	made := make([][]byte, b.N)
 	for i := range made {

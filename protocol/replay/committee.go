@@ -1,10 +1,12 @@
 package replay
 
 import (
+	"fmt"
 	"slices"
 
 	"entente/crypto/sign"
 	"entente/protocol/checkpoint"
+	"entente/protocol/roster"
 )
 
 // era is who cosigned trees up to a size.
@@ -17,7 +19,59 @@ type era struct {
 // endEra keeps the committee for the tree that ends with the entry being applied: a change
 // becomes final under the rules that it changes.
 func (s *State) endEra() {
-	s.eras = append(s.eras, era{until: s.size + 1, seats: s.seats(), wanted: int(s.spread.Wanted)})
+	s.eras = append(s.eras, era{until: s.size + 1, seats: s.seats(), wanted: s.wanted("")})
+}
+
+// wanted is of how many blocs signers must be: as many as the rules say, but no more than
+// can be met. Else the last one of a bloc could go, or withhold what it signs, and leave the
+// others with a rule that nobody meets. A question may concern a member, who has no voice.
+func (s *State) wanted(concerned string) int {
+	return min(int(s.spread.Wanted), s.reachable(s.spread, concerned))
+}
+
+// reachable is of how many blocs the others are, whichever of the members are away that may
+// be, one whom the question concerns among them.
+func (s *State) reachable(spread roster.Spread, concerned string) int {
+	away := roster.Faulty(len(s.activeIDs()))
+	if s.active(concerned) {
+		away--
+	}
+	var sizes []int
+	for _, b := range spread.Blocs {
+		n := 0
+		for _, id := range b.Members {
+			if id != concerned && s.active(id) {
+				n++
+			}
+		}
+		sizes = append(sizes, n)
+	}
+	return roster.Left(sizes, away)
+}
+
+// spreadable checks that all in blocs are members with part, and that the wanted number of
+// blocs can be met.
+func (s *State) spreadable(spread roster.Spread) error {
+	if err := spread.Validate(); err != nil {
+		return err
+	}
+	for _, b := range spread.Blocs {
+		if err := s.seatable(b.Members, roster.MaxMembers); err != nil {
+			return fmt.Errorf("bloc %s: %w", b.Name, err)
+		}
+	}
+	if left := s.reachable(spread, ""); left < int(spread.Wanted) {
+		return fmt.Errorf("%d blocs are wanted, but at most %d can be met while as many members are away as may be", spread.Wanted, left)
+	}
+	return nil
+}
+
+// sequenceable checks that these can sequence.
+func (s *State) sequenceable(ids []string) error {
+	if err := s.seatable(ids, roster.MaxSequencers); err != nil {
+		return fmt.Errorf("sequencers: %w", err)
+	}
+	return roster.EnoughSequencers(len(ids), len(s.activeIDs()))
 }
 
 // seats are the present committee's, without keys.
@@ -38,7 +92,7 @@ func (s *State) seats() map[string]checkpoint.Seat {
 // Committee is who decides whether the tree of a size up to Size is final, with the
 // cosigning keys that the tree itself holds.
 func (s *State) Committee(size uint64) checkpoint.Committee {
-	e := era{seats: s.seats(), wanted: int(s.spread.Wanted)}
+	e := era{seats: s.seats(), wanted: s.wanted("")}
 	if i := slices.IndexFunc(s.eras, func(e era) bool { return size <= e.until }); i >= 0 {
 		e = s.eras[i]
 	}

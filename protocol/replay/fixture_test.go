@@ -2,6 +2,7 @@ package replay
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"fmt"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ type world struct {
 	t       testing.TB
 	state   *State
 	now     time.Time
+	open    time.Duration // until proposals lapse
 	roster  roster.Roster
 	authors map[string]entry.Author
 	heads   map[string]entry.Head
@@ -29,6 +31,11 @@ func key(t testing.TB, n byte) *sign.PrivateKey {
 	k, err := sign.NewPrivateKey(bytes.Repeat([]byte{n}, sign.SeedSize))
 	must(t, err)
 	return k
+}
+
+// channel is a transport key, and half of no signing key.
+func channel(n byte) ed25519.PrivateKey {
+	return ed25519.NewKeyFromSeed(bytes.Repeat([]byte{n, 0xff}, ed25519.SeedSize/2))
 }
 
 func cosigning(t testing.TB, n byte) *sign.CosigningKey {
@@ -59,16 +66,23 @@ func card(t testing.TB, i int, k byte) roster.Card {
 	t.Helper()
 	c, err := roster.NewCard(roster.Member{
 		ID: id(i), Name: fmt.Sprint("Member ", i), Role: roster.State, Sign: key(t, k).Public().Bytes(),
-		Transport: bytes.Repeat([]byte{k}, 32), Addresses: []string{},
+		Transport: channel(k).Public().(ed25519.PublicKey), Addresses: []string{},
 	}, key(t, k))
 	must(t, err)
 	return c
 }
 
+// under is the roster with other sequencers and blocs.
+func (w *world) under(sequencers []string, spread roster.Spread) roster.Roster {
+	r := w.roster
+	r.Sequencers, r.Spread = sequencers, spread
+	return r
+}
+
 // found begins a ledger of n members, the first s of which are sequencers.
-func found(t testing.TB, n, s int, spread entry.Spread) *world {
+func found(t testing.TB, n, s int, spread roster.Spread) *world {
 	t.Helper()
-	w := &world{t: t, now: start, authors: map[string]entry.Author{}, heads: map[string]entry.Head{}}
+	w := &world{t: t, now: start, open: time.Hour, authors: map[string]entry.Author{}, heads: map[string]entry.Head{}}
 	var cards []roster.Card
 	for i := range n {
 		cards = append(cards, card(t, i, byte(i+1)))
@@ -77,11 +91,11 @@ func found(t testing.TB, n, s int, spread entry.Spread) *world {
 	var err error
 	w.roster, err = roster.New("test", cards)
 	must(t, err)
-	g := Genesis{Roster: w.roster, Spread: spread}
+	w.roster.Spread = spread
 	for i := range s {
-		g.Sequencers = append(g.Sequencers, id(i))
+		w.roster.Sequencers = append(w.roster.Sequencers, id(i))
 	}
-	w.state, err = New(g)
+	w.state, err = New(w.roster)
 	must(t, err)
 	digest := w.roster.Digest()
 	joined := body(t, entry.RosterState{Version: 1, Digest: digest[:]})
@@ -158,7 +172,7 @@ func (w *world) tick() (out []Outcome) {
 // propose makes a proposal that others approve, and returns what it came to.
 func (w *world) propose(by int, a entry.Action, change any, approvals ...int) (digest [32]byte, out []Outcome) {
 	w.t.Helper()
-	b, err := entry.Propose(a, change, w.now.Add(time.Hour).UnixMilli())
+	b, err := entry.Propose(a, change, w.now.Add(w.open).UnixMilli())
 	must(w.t, err)
 	out = w.add(by, entry.Proposal, b).Outcomes
 	digest = w.heads[id(by)].Digest
@@ -166,9 +180,40 @@ func (w *world) propose(by int, a entry.Action, change any, approvals ...int) (d
 		if len(out) > 0 {
 			w.t.Fatalf("%s is settled before %s approves", a, id(i))
 		}
-		out = w.add(i, entry.Approval, body(w.t, entry.Reference{Proposal: digest[:]})).Outcomes
+		out = w.approve(i, digest)
 	}
 	return digest, out
+}
+
+// approve lets a member approve a proposal, and returns what that came to.
+func (w *world) approve(i int, proposal [32]byte) []Outcome {
+	w.t.Helper()
+	return w.add(i, entry.Approval, body(w.t, entry.Reference{Proposal: proposal[:]})).Outcomes
+}
+
+// rotate lets a member hand over to another signing and another transport key.
+func (w *world) rotate(i int, to, transport byte) error {
+	w.t.Helper()
+	s, head, err := w.authors[id(i)].Rotate(w.heads[id(i)], entry.Submitted, key(w.t, to), channel(transport), w.now)
+	must(w.t, err)
+	b, err := s.Marshal()
+	must(w.t, err)
+	a, err := w.state.Apply(b)
+	if err != nil {
+		return err
+	}
+	w.heads[id(i)], w.authors[id(i)] = head, entry.Author{Member: id(i), Key: key(w.t, to)}
+	w.entries = append(w.entries, b)
+	return a.Void
+}
+
+// join lets others take a member in, with its n-th keys.
+func (w *world) join(i int, n byte, by int, approvals ...int) {
+	w.t.Helper()
+	c := card(w.t, i, n)
+	_, out := w.propose(by, entry.Join, entry.Joining{Member: c.Member, Signature: c.Signature}, approvals...)
+	w.settled(out)
+	w.authors[id(i)] = entry.Author{Member: id(i), Key: key(w.t, n)}
 }
 
 // settled requires that one change has taken effect.

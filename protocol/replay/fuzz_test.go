@@ -5,15 +5,16 @@ import (
 	"testing"
 
 	"entente/protocol/entry"
+	"entente/protocol/roster"
 )
 
 // FuzzApply: no bytes bring a replay down, and what is refused changes nothing. Without
 // the authors' keys next to nothing is admitted, so the checks before the signature are
 // what is met.
 func FuzzApply(f *testing.F) {
-	w := found(f, 4, 2, entry.Spread{})
+	w := found(f, 4, 4, roster.Spread{})
 	fresh := func(t testing.TB) *State {
-		s, err := New(Genesis{Roster: w.roster, Sequencers: ids(0, 1)})
+		s, err := New(w.roster)
 		must(t, err)
 		for _, b := range w.entries {
 			if _, err := s.Apply(b); err != nil {

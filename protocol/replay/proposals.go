@@ -38,6 +38,17 @@ type Outcome struct {
 	Err      error // nil: it has taken effect; else why it comes to nothing
 }
 
+// Settled is a proposal that has ended.
+type Settled struct {
+	Proposed
+	Index uint64 // of the entry with which it ended
+	Clock int64  // the ledger's then, in Unix milliseconds
+	Err   error  // as Outcome's
+}
+
+// Settled returns the proposals that have ended, in order. They must not be changed.
+func (s *State) Settled() []Settled { return s.settled }
+
 // Why a proposal comes to nothing.
 var (
 	ErrLapsed   = errors.New("not enough members approved it in time")
@@ -80,10 +91,15 @@ func (s *State) tick(e entry.Entry) (effect, error) {
 		// In order of their digests: all replay the same.
 		digests := slices.SortedFunc(maps.Keys(s.proposals), func(a, b [32]byte) int { return slices.Compare(a[:], b[:]) })
 		for _, d := range digests {
-			switch p := s.proposals[d]; {
-			case p.Due > 0 && p.Due <= s.clock:
-				out = append(out, s.settle(p))
-			case p.Due == 0 && p.Change.Expires <= s.clock:
+			p := s.proposals[d]
+			if p.Due > 0 && p.Due <= s.clock {
+				if s.approved(p) {
+					out = append(out, s.settle(p))
+					continue
+				}
+				p.Due = 0 // some who approved have no voice any more
+			}
+			if p.Due == 0 && p.Change.Expires <= s.clock {
 				out = append(out, s.end(p, ErrLapsed))
 			}
 		}
@@ -189,7 +205,14 @@ func (s *State) approved(p *Proposed) bool {
 			}
 		}
 	}
-	return voices >= checkpoint.Quorum(len(seats)) && len(blocs) >= int(s.spread.Wanted)
+	return voices >= checkpoint.Quorum(len(seats)) && len(blocs) >= s.wanted(whom)
+}
+
+// silence takes back a member's approvals, with its part or the key by which it gave them.
+func (s *State) silence(id string) {
+	for _, p := range s.proposals {
+		p.Approvals = slices.DeleteFunc(p.Approvals, func(o string) bool { return o == id })
+	}
 }
 
 // settle lets an approved change take effect, or says why it no longer can.
@@ -203,6 +226,7 @@ func (s *State) settle(p *Proposed) Outcome {
 
 func (s *State) end(p *Proposed, err error) Outcome {
 	delete(s.proposals, p.Digest)
+	s.settled = append(s.settled, Settled{Proposed: *p, Index: s.size, Clock: s.clock, Err: err})
 	return Outcome{Proposal: p.Digest, Change: p.Change, Err: err}
 }
 
@@ -217,7 +241,7 @@ func (s *State) prepare(p *Proposed) (func(), error) {
 		return s.standing(p.Change.Action, b.Member)
 	case entry.Seats:
 		return s.seatsChange(p.Change.Action, b)
-	case entry.Spread:
+	case roster.Spread:
 		return s.spreadChange(b)
 	case entry.Granted:
 		if !s.active(b.Member) {
@@ -267,6 +291,7 @@ func (s *State) restore(b entry.Renewal) (func(), error) {
 func (s *State) reseat(r roster.Roster, m roster.Member) func() {
 	return func() {
 		s.endEra()
+		s.silence(m.ID)
 		s.setRoster(r)
 		if err := s.seat(m); err != nil {
 			panic("replay: " + err.Error()) // the roster is valid, and so the key
@@ -289,43 +314,53 @@ func (s *State) standing(a entry.Action, id string) (func(), error) {
 		return func() { s.endEra(); s.members[id].suspended = false }, nil
 	}
 	left := slices.DeleteFunc(slices.Clone(s.sequencers), func(o string) bool { return o == id })
-	if len(left) == 0 {
-		return nil, errors.New("no sequencer would be left: name others first")
+	others := len(s.activeIDs())
+	if !suspended {
+		others--
+	}
+	if err := roster.EnoughSequencers(len(left), others); err != nil && len(left) < len(s.sequencers) {
+		return nil, fmt.Errorf("%w: name others first", err)
 	}
 	if s.custodians.Holds(id) {
 		return nil, fmt.Errorf("%s is a custodian: name others first", id)
 	}
 	if a == entry.Suspend {
-		return func() { s.endEra(); s.members[id].suspended, s.sequencers = true, left }, nil
+		return func() {
+			s.endEra()
+			s.silence(id)
+			s.members[id].suspended, s.sequencers = true, left
+		}, nil
 	}
-	r := s.roster
-	r.Version++
-	r.Members = slices.DeleteFunc(slices.Clone(r.Members), func(m roster.Member) bool { return m.ID == id })
+	r := s.following()
+	r.Members = slices.DeleteFunc(r.Members, func(m roster.Member) bool { return m.ID == id })
 	if err := r.Validate(); err != nil {
 		return nil, err
 	}
-	return func() { s.endEra(); s.sequencers = left; s.setRoster(r) }, nil
+	return func() {
+		s.endEra()
+		s.silence(id)
+		s.budgets.Drop(id)
+		s.sequencers = left
+		s.setRoster(r)
+	}, nil
 }
 
 func (s *State) seatsChange(a entry.Action, b entry.Seats) (func(), error) {
-	most := roster.MaxMembers
-	if a == entry.Sequencers {
-		most = entry.MaxSequencers
-	}
-	if err := s.seatable(b.Members, most); err != nil {
-		return nil, err
-	}
 	if a == entry.Custodians {
+		if err := s.seatable(b.Members, roster.MaxMembers); err != nil {
+			return nil, err
+		}
 		return func() { s.custodians = b }, nil
+	}
+	if err := s.sequenceable(b.Members); err != nil {
+		return nil, err
 	}
 	return func() { s.endEra(); s.sequencers = slices.Clone(b.Members) }, nil
 }
 
-func (s *State) spreadChange(b entry.Spread) (func(), error) {
-	for _, bloc := range b.Blocs {
-		if err := s.seatable(bloc.Members, roster.MaxMembers); err != nil {
-			return nil, fmt.Errorf("bloc %s: %w", bloc.Name, err)
-		}
+func (s *State) spreadChange(b roster.Spread) (func(), error) {
+	if err := s.spreadable(b); err != nil {
+		return nil, err
 	}
 	return func() { s.endEra(); s.spread = b }, nil
 }

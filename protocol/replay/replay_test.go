@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"crypto/ed25519"
 	"errors"
 	"reflect"
 	"slices"
@@ -11,10 +12,11 @@ import (
 	"entente/protocol/budget"
 	"entente/protocol/checkpoint"
 	"entente/protocol/entry"
+	"entente/protocol/roster"
 )
 
 func TestMembersComeAndGo(t *testing.T) {
-	w := found(t, 4, 2, entry.Spread{}) // a quorum is 3
+	w := found(t, 4, 4, roster.Spread{}) // a quorum is 3
 	if w.state.Committee(w.state.Size()).Seats[id(3)].Key == nil || w.state.Clock() != w.now.UnixMilli() {
 		t.Fatal("the ledger has not begun")
 	}
@@ -71,11 +73,11 @@ func TestMembersComeAndGo(t *testing.T) {
 }
 
 func TestSuspension(t *testing.T) {
-	w := found(t, 5, 2, entry.Spread{}) // a quorum is 4
+	w := found(t, 5, 5, roster.Spread{}) // a quorum is 4
 	_, out := w.propose(0, entry.Suspend, entry.Concerned{Member: id(1)}, 2, 3, 4)
 	w.settled(out)
 	c := w.state.Committee(w.state.Size() + 1)
-	if _, ok := c.Seats[id(1)]; ok || !slices.Equal(w.state.Sequencers(), ids(0)) || !slices.Equal(w.state.Suspended(), ids(1)) {
+	if _, ok := c.Seats[id(1)]; ok || !slices.Equal(w.state.Sequencers(), ids(0, 2, 3, 4)) || !slices.Equal(w.state.Suspended(), ids(1)) {
 		t.Errorf("%+v, sequencers %v", c, w.state.Sequencers())
 	}
 	if _, err := w.try(1, entry.Tick, nil); !errors.Is(err, ErrNotMember) {
@@ -101,27 +103,31 @@ func TestSuspension(t *testing.T) {
 	w.add(1, entry.SealedDigest, body(t, entry.Sealed{Digest: make([]byte, 32)}))
 }
 
-// Custodians and the last sequencer do not go before others are named.
+// Custodians, and sequencers where there would be too few, do not go before others are named.
 func TestSeatsAreNotLeftEmpty(t *testing.T) {
-	w := found(t, 4, 1, entry.Spread{})
-	_, out := w.propose(0, entry.Custodians, entry.Seats{Members: ids(1, 2, 3), Threshold: 2}, 1, 2)
+	w := found(t, 5, 4, roster.Spread{})
+	_, out := w.propose(0, entry.Custodians, entry.Seats{Members: ids(2, 3, 4), Threshold: 2}, 1, 2, 3)
 	w.settled(out)
-	if c := w.state.Custodians(); !slices.Equal(c.Members, ids(1, 2, 3)) || c.Threshold != 2 {
+	if c := w.state.Custodians(); !slices.Equal(c.Members, ids(2, 3, 4)) || c.Threshold != 2 {
 		t.Errorf("custodians are %+v", c)
 	}
-	for whom, want := range map[int]string{3: "is a custodian", 0: "no sequencer would be left"} {
+	refuses := func(w *world, by, whom int, want string) {
+		t.Helper()
 		for _, a := range []entry.Action{entry.Suspend, entry.Leave} {
 			b, err := entry.Propose(a, entry.Concerned{Member: id(whom)}, w.now.Add(time.Hour).UnixMilli())
 			must(t, err)
-			if _, err := w.try(1, entry.Proposal, b); err == nil || !strings.Contains(err.Error(), want) {
+			if _, err := w.try(by, entry.Proposal, b); err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s %s: %v", a, id(whom), err)
 			}
 		}
 	}
+	refuses(w, 1, 4, "is a custodian")
+	refuses(w, 1, 0, "3 of 4 members as sequencers would be too few")
+	refuses(found(t, 3, 1, roster.Spread{}), 1, 0, "0 of 2 members as sequencers would be too few")
 }
 
 func TestPolicies(t *testing.T) {
-	w := found(t, 4, 1, entry.Spread{})
+	w := found(t, 4, 4, roster.Spread{})
 	want := entry.PolicyState{Version: 7, Digest: slices.Repeat([]byte{7}, 32)}
 	w.add(2, entry.PolicyActivated, body(t, want))
 	if got := w.state.Policy(id(2)); got.Version != 7 || string(got.Digest) != string(want.Digest) {
@@ -137,37 +143,37 @@ func TestPolicies(t *testing.T) {
 
 // The member concerned has no voice; nor has who is suspended; nor one bloc alone.
 func TestWhoseVoiceCounts(t *testing.T) {
-	w := found(t, 4, 2, entry.Spread{Blocs: []entry.Bloc{{Name: "north", Members: ids(0, 1)}, {Name: "south", Members: ids(2, 3)}}})
-	if _, out := w.propose(0, entry.Suspend, entry.Concerned{Member: id(1)}, 1, 2); len(out) > 0 {
+	w := found(t, 4, 4, roster.Spread{Blocs: []roster.Bloc{{Name: "north", Members: ids(0, 1)}, {Name: "south", Members: ids(2, 3)}}})
+	digest, out := w.propose(0, entry.Suspend, entry.Concerned{Member: id(1)}, 1, 2)
+	if len(out) > 0 {
 		t.Error("the voice of the member concerned counted")
 	}
-	p := w.state.Proposals()[0]
-	w.settled(w.add(3, entry.Approval, body(t, entry.Reference{Proposal: p.Digest[:]})).Outcomes)
+	w.settled(w.approve(3, digest))
 
-	w = found(t, 7, 2, entry.Spread{Blocs: []entry.Bloc{{Name: "north", Members: ids(0, 1, 2, 3, 4, 5)}, {Name: "south", Members: ids(6)}}})
-	_, out := w.propose(0, entry.Blocs, entry.Spread{Blocs: w.state.spread.Blocs, Wanted: 2}, 1, 2, 3, 4)
+	// A quorum is 6 of 9, which one bloc has.
+	w = found(t, 9, 4, roster.Spread{Blocs: []roster.Bloc{{Name: "north", Members: ids(0, 1, 2, 3, 4, 5)}, {Name: "south", Members: ids(6, 7, 8)}}})
+	_, out = w.propose(0, entry.Blocs, roster.Spread{Blocs: w.state.spread.Blocs, Wanted: 2}, 1, 2, 3, 4, 5)
 	w.settled(out)
-	if _, out = w.propose(0, entry.Sequencers, entry.Seats{Members: ids(0, 1, 2)}, 1, 2, 3, 4, 5); len(out) > 0 {
+	if digest, out = w.propose(0, entry.Sequencers, entry.Seats{Members: ids(0, 1, 2, 6)}, 1, 2, 3, 4, 5); len(out) > 0 {
 		t.Error("one bloc alone named sequencers")
 	}
-	p = w.state.Proposals()[0]
-	w.settled(w.add(6, entry.Approval, body(t, entry.Reference{Proposal: p.Digest[:]})).Outcomes)
-	if !slices.Equal(w.state.Sequencers(), ids(0, 1, 2)) || w.state.Committee(w.state.Size()+1).Blocs != 2 {
+	w.settled(w.approve(6, digest))
+	if !slices.Equal(w.state.Sequencers(), ids(0, 1, 2, 6)) || w.state.Committee(w.state.Size()+1).Blocs != 2 {
 		t.Error("the change did not take effect")
 	}
 }
 
 func TestLostKey(t *testing.T) {
 	for _, objects := range []bool{false, true} {
-		w := found(t, 4, 2, entry.Spread{})
-		fresh := card(t, 3, 20)
-		digest, out := w.propose(0, entry.Restore, entry.Renewal{Member: fresh.Member, Signature: fresh.Signature}, 1, 2)
+		w := found(t, 5, 4, roster.Spread{})
+		fresh := card(t, 4, 20)
+		digest, out := w.propose(0, entry.Restore, entry.Renewal{Member: fresh.Member, Signature: fresh.Signature}, 1, 2, 3)
 		if len(out) > 0 || w.state.Proposals()[0].Due != w.state.Clock()+RestoreDelay {
 			t.Fatalf("not scheduled: %+v", out)
 		}
-		w.add(3, entry.SealedDigest, body(t, entry.Sealed{Digest: make([]byte, 32)})) // the old key is good until then
+		w.add(4, entry.SealedDigest, body(t, entry.Sealed{Digest: make([]byte, 32)})) // the old key is good until then
 		if objects {
-			out = w.add(3, entry.Objection, body(t, entry.Reference{Proposal: digest[:]})).Outcomes
+			out = w.add(4, entry.Objection, body(t, entry.Reference{Proposal: digest[:]})).Outcomes
 			if len(out) != 1 || !errors.Is(out[0].Err, ErrObjected) {
 				t.Errorf("objection: %+v", out)
 			}
@@ -184,66 +190,64 @@ func TestLostKey(t *testing.T) {
 			continue
 		}
 		w.settled(out)
-		if _, err := w.try(3, entry.SealedDigest, body(t, entry.Sealed{Digest: make([]byte, 32)})); err == nil {
+		if _, err := w.try(4, entry.SealedDigest, body(t, entry.Sealed{Digest: make([]byte, 32)})); err == nil {
 			t.Error("the lost key is still good")
 		}
-		w.authors[id(3)] = entry.Author{Member: id(3), Key: key(t, 20)}
-		w.add(3, entry.SealedDigest, body(t, entry.Sealed{Digest: make([]byte, 32)}))
+		w.authors[id(4)] = entry.Author{Member: id(4), Key: key(t, 20)}
+		w.add(4, entry.SealedDigest, body(t, entry.Sealed{Digest: make([]byte, 32)}))
 		size := w.state.Size()
-		if w.state.Committee(size).Seats[id(3)].Key != nil || w.state.Committee(size - 3).Seats[id(3)].Key == nil {
+		if w.state.Committee(size).Seats[id(4)].Key != nil || w.state.Committee(size - 3).Seats[id(4)].Key == nil {
 			t.Error("the cosigning key did not end with the lost one, or was never there")
 		}
 	}
 }
 
 func TestRotationAndAddresses(t *testing.T) {
-	w := found(t, 4, 2, entry.Spread{})
-	rotate := func(i int, to, transport byte) error {
-		t.Helper()
-		s, head, err := w.authors[id(i)].Rotate(w.heads[id(i)], entry.Submitted, key(t, to), slices.Repeat([]byte{transport}, 32), w.now)
-		must(t, err)
-		b, err := s.Marshal()
-		must(t, err)
-		a, err := w.state.Apply(b)
-		if err != nil {
-			return err
-		}
-		w.heads[id(i)], w.authors[id(i)] = head, entry.Author{Member: id(i), Key: key(t, to)}
-		return a.Void
-	}
-	must(t, rotate(2, 30, 30))
+	w := found(t, 4, 4, roster.Spread{})
+	must(t, w.rotate(2, 30, 30))
 	w.add(2, entry.AddressesChanged, body(t, entry.AddressState{Addresses: []string{"/dns4/node.example/tcp/4001"}}))
-	m, _ := w.state.Roster().Find(id(2))
-	if w.state.Roster().Version != 3 || len(m.Addresses) != 1 || m.Transport[0] != 30 || string(m.Sign) != string(key(t, 30).Public().Bytes()) {
-		t.Errorf("version %d, %+v", w.state.Roster().Version, m)
-	}
-	if err := rotate(1, 30, 31); err == nil {
-		t.Error("two members have one key")
-	}
-	// Whoever names another's transport key first does not keep it from changing its signing
-	// key; and a key of zeros is none.
-	for _, transport := range []byte{30, 0} {
-		must(t, rotate(1, 40+transport, transport))
-		m, _ = w.state.Roster().Find(id(1))
-		if m.Transport[0] != 2 || string(m.Sign) != string(key(t, 40+transport).Public().Bytes()) {
-			t.Errorf("transport key %d, signing key changed: %v", m.Transport[0], string(m.Sign) == string(key(t, 40+transport).Public().Bytes()))
+	holds := func(i int, version uint64, sign, transport byte) {
+		t.Helper()
+		m, _ := w.state.Roster().Find(id(i))
+		if w.state.Roster().Version != version || !channel(transport).Public().(ed25519.PublicKey).Equal(ed25519.PublicKey(m.Transport)) ||
+			string(m.Sign) != string(key(t, sign).Public().Bytes()) {
+			t.Errorf("version %d, %+v", w.state.Roster().Version, m)
 		}
 	}
+	holds(2, 3, 30, 30)
+	if m, _ := w.state.Roster().Find(id(2)); len(m.Addresses) != 1 {
+		t.Errorf("addresses are %v", m.Addresses)
+	}
+	// Two members do not share a key, even if its holder proves for both that it is theirs;
+	// and the chain goes on where it was.
+	before := fingerprint(w.state)
+	for what, err := range map[string]error{"signing key": w.rotate(1, 30, 31), "transport key": w.rotate(1, 40, 30)} {
+		if err == nil || !strings.Contains(err.Error(), "stands for") {
+			t.Errorf("two members have one %s: %v", what, err)
+		}
+	}
+	if !reflect.DeepEqual(before, fingerprint(w.state)) {
+		t.Error("a refused rotation changed the state")
+	}
+	must(t, w.rotate(1, 40, 2)) // with the transport key that it has
+	holds(1, 4, 40, 2)
+	must(t, w.rotate(1, 41, 31))
+	holds(1, 5, 41, 31)
 	w.add(1, entry.SealedDigest, body(t, entry.Sealed{Digest: make([]byte, 32)}))
 }
 
 // What was possible when it was written, and no longer when it is ordered, does not end its
 // author's chain.
 func TestLateEntriesAreVoid(t *testing.T) {
-	w := found(t, 4, 2, entry.Spread{})
-	digest, out := w.propose(0, entry.Sequencers, entry.Seats{Members: ids(0, 3)}, 1, 2)
+	w := found(t, 5, 4, roster.Spread{})
+	digest, out := w.propose(0, entry.Sequencers, entry.Seats{Members: ids(0, 2, 3, 4)}, 1, 2, 3)
 	w.settled(out)
-	a, err := w.state.Apply(first(w.next(3, entry.Approval, body(t, entry.Reference{Proposal: digest[:]}))))
+	a, err := w.state.Apply(first(w.next(4, entry.Approval, body(t, entry.Reference{Proposal: digest[:]}))))
 	if err != nil || a.Void == nil || a.Index != w.state.Size()-1 {
 		t.Fatalf("a late approval: %+v, %v", a, err)
 	}
-	w.heads[id(3)] = w.state.Head(id(3))
-	w.add(3, entry.SealedDigest, body(t, entry.Sealed{Digest: make([]byte, 32)}))
+	w.heads[id(4)] = w.state.Head(id(4))
+	w.add(4, entry.SealedDigest, body(t, entry.Sealed{Digest: make([]byte, 32)}))
 	w.add(1, entry.SealedDigest, body(t, entry.Sealed{Digest: make([]byte, 32)}))
 	if _, err := w.try(1, entry.Tick, nil); err == nil { // no sequencer any more
 		t.Error("a former sequencer ticked")
@@ -252,7 +256,7 @@ func TestLateEntriesAreVoid(t *testing.T) {
 }
 
 func TestBudgets(t *testing.T) {
-	w := found(t, 4, 2, entry.Spread{})
+	w := found(t, 4, 4, roster.Spread{})
 	spend := func(class uint64) error {
 		_, err := w.try(2, entry.BudgetSpent, body(t, entry.Spend{Kind: "phone", Period: 1, Class: class}))
 		return err
@@ -279,7 +283,7 @@ func TestBudgets(t *testing.T) {
 
 // No single sequencer moves the ledger's clock, forward or back.
 func TestClock(t *testing.T) {
-	w := found(t, 7, 4, entry.Spread{})
+	w := found(t, 7, 4, roster.Spread{})
 	was := w.state.Clock()
 	now := w.now
 	w.now = now.AddDate(100, 0, 0)
@@ -295,17 +299,17 @@ func TestClock(t *testing.T) {
 		t.Errorf("the clock stands at %d", w.state.Clock())
 	}
 	was = w.state.Clock()
-	_, out := w.propose(0, entry.Sequencers, entry.Seats{Members: ids(2, 4, 5)}, 1, 2, 3, 4)
+	_, out := w.propose(0, entry.Sequencers, entry.Seats{Members: ids(2, 4, 5, 6)}, 1, 2, 3, 4)
 	w.settled(out)
-	w.add(2, entry.Tick, nil) // the other two have not ticked yet
+	w.add(2, entry.Tick, nil) // the other three have not ticked yet
 	if w.state.Clock() != was {
 		t.Errorf("the clock went back to %d", w.state.Clock())
 	}
 }
 
 func TestProposalsLapse(t *testing.T) {
-	w := found(t, 4, 2, entry.Spread{})
-	digest, _ := w.propose(0, entry.Suspend, entry.Concerned{Member: id(3)})
+	w := found(t, 5, 4, roster.Spread{})
+	digest, _ := w.propose(0, entry.Suspend, entry.Concerned{Member: id(4)})
 	w.now = w.now.Add(58 * time.Minute)
 	if out := w.tick(); len(out) > 0 {
 		t.Errorf("lapsed too soon: %+v", out)
@@ -317,17 +321,17 @@ func TestProposalsLapse(t *testing.T) {
 		t.Error("a lapsed proposal was approved")
 	}
 	// What is no longer possible when it is approved comes to nothing, with the reason.
-	digest, _ = w.propose(0, entry.Sequencers, entry.Seats{Members: ids(0, 3)}, 1)
-	_, out := w.propose(3, entry.Leave, entry.Concerned{Member: id(3)})
+	digest, _ = w.propose(0, entry.Sequencers, entry.Seats{Members: ids(0, 1, 2, 4)}, 1)
+	_, out := w.propose(4, entry.Leave, entry.Concerned{Member: id(4)})
 	w.settled(out)
-	out = w.add(2, entry.Approval, body(t, entry.Reference{Proposal: digest[:]})).Outcomes
-	if len(out) != 1 || out[0].Err == nil || !slices.Equal(w.state.Sequencers(), ids(0, 1)) {
+	out = w.approve(2, digest)
+	if len(out) != 1 || out[0].Err == nil || !slices.Equal(w.state.Sequencers(), ids(0, 1, 2, 3)) {
 		t.Errorf("%+v", out)
 	}
 }
 
 func TestEvidenceConvicts(t *testing.T) {
-	w := found(t, 4, 2, entry.Spread{})
+	w := found(t, 4, 4, roster.Spread{})
 	by := func(i, k int) byte { // M01 signs the second with its second key
 		if i == 1 && k == 1 {
 			return 41
@@ -375,7 +379,7 @@ func TestEvidenceConvicts(t *testing.T) {
 // What is refused changes nothing; what is void takes its place and has no effect.
 func TestRefusedAndVoidEntries(t *testing.T) {
 	refused := []string{"no bytes", "stranger", "local", "again", "a gap", "other past", "another's key"}
-	w := found(t, 4, 2, entry.Spread{})
+	w := found(t, 5, 4, roster.Spread{})
 	stranger := entry.Author{Member: "ZZ", Key: key(t, 99)}
 	digest := w.roster.Digest()
 	other := slices.Clone(digest[:])
@@ -404,20 +408,20 @@ func TestRefusedAndVoidEntries(t *testing.T) {
 		"a gap": {func() []byte {
 			h := w.heads[id(1)]
 			h.Sequence++
-			return marshal(t, w.authors[id(1)], h, entry.Submitted, entry.Created, w.now)
+			return marshal(t, w.authors[id(1)], h, entry.Submitted, entry.Tick, w.now)
 		}, ErrNotNext.Error()},
 		"other past": {func() []byte {
 			h := w.heads[id(1)]
 			h.Digest[0] ^= 1
-			return marshal(t, w.authors[id(1)], h, entry.Submitted, entry.Created, w.now)
+			return marshal(t, w.authors[id(1)], h, entry.Submitted, entry.Tick, w.now)
 		}, ErrNotNext.Error()},
 		"another's key": {func() []byte {
-			return marshal(t, entry.Author{Member: id(1), Key: key(t, 3)}, w.heads[id(1)], entry.Submitted, entry.Created, w.now)
+			return marshal(t, entry.Author{Member: id(1), Key: key(t, 3)}, w.heads[id(1)], entry.Submitted, entry.Tick, w.now)
 		}, "signature"},
 		"second genesis":          {by(0, entry.Genesis, body(t, entry.RosterState{Version: 1, Digest: digest[:]})), "begun"},
 		"unknown roster":          {by(0, entry.RosterJoined, body(t, entry.RosterState{Version: 1, Digest: other})), "never in force"},
 		"roster version":          {by(0, entry.RosterJoined, body(t, entry.RosterState{Version: 2, Digest: digest[:]})), "another version"},
-		"tick of another":         {by(3, entry.Tick, nil), "only sequencers"},
+		"tick of another":         {by(4, entry.Tick, nil), "only sequencers"},
 		"tick too soon":           {by(1, entry.Tick, nil), "too soon"},
 		"own key again":           {by(1, entry.CosigningKey, w.keyState(1, 2)), "stood for M01"},
 		"another's cosigning key": {by(1, entry.CosigningKey, w.keyState(1, 1)), "stood for M00"},
@@ -432,11 +436,11 @@ func TestRefusedAndVoidEntries(t *testing.T) {
 		"restores nobody":         {by(1, entry.Proposal, proposal(entry.Restore, entry.Renewal{Member: zero.Member, Signature: zero.Signature}, time.Hour)), "no member"},
 		"renames":                 {by(1, entry.Proposal, proposal(entry.Restore, entry.Renewal{Member: renamed.Member, Signature: renamed.Signature}, time.Hour)), "new name"},
 		"seats a stranger":        {by(1, entry.Proposal, proposal(entry.Sequencers, entry.Seats{Members: []string{"ZZ"}}, time.Hour)), "no member"},
-		"bloc of strangers":       {by(1, entry.Proposal, proposal(entry.Blocs, entry.Spread{Blocs: []entry.Bloc{{Name: "a", Members: []string{"ZZ"}}}}, time.Hour)), "no member"},
+		"bloc of strangers":       {by(1, entry.Proposal, proposal(entry.Blocs, roster.Spread{Blocs: []roster.Bloc{{Name: "a", Members: []string{"ZZ"}}}}, time.Hour)), "no member"},
 		"grants a stranger":       {by(1, entry.Proposal, proposal(entry.Grant, entry.Granted{Member: "ZZ", Kind: "phone", Items: 1}, time.Hour)), "no member"},
 		"over budget":             {by(1, entry.BudgetSpent, body(t, entry.Spend{Kind: "phone", Class: 64})), budget.ErrOverBudget.Error()},
 	} {
-		state, err := New(Genesis{Roster: w.roster, Sequencers: ids(0, 1)})
+		state, err := New(w.roster)
 		must(t, err)
 		for _, b := range w.entries {
 			if _, err := state.Apply(b); err != nil {
@@ -464,7 +468,7 @@ func TestRefusedAndVoidEntries(t *testing.T) {
 }
 
 func TestRefusedAnswers(t *testing.T) {
-	w := found(t, 4, 2, entry.Spread{})
+	w := found(t, 4, 4, roster.Spread{})
 	digest, _ := w.propose(0, entry.Suspend, entry.Concerned{Member: id(3)})
 	ref := body(t, entry.Reference{Proposal: digest[:]})
 	if _, err := w.try(0, entry.Approval, ref); err == nil || !strings.Contains(err.Error(), "approved it before") {
@@ -486,44 +490,44 @@ func TestRefusedAnswers(t *testing.T) {
 
 // A member can fill neither the others' disks nor their memory.
 func TestMembersAreBounded(t *testing.T) {
-	w := found(t, 4, 2, entry.Spread{})
+	w := found(t, 6, 4, roster.Spread{})
 	for range MaxOpen {
-		w.propose(2, entry.Suspend, entry.Concerned{Member: id(3)})
+		w.propose(4, entry.Suspend, entry.Concerned{Member: id(5)})
 	}
-	b, err := entry.Propose(entry.Suspend, entry.Concerned{Member: id(3)}, w.now.Add(time.Hour).UnixMilli())
+	b, err := entry.Propose(entry.Suspend, entry.Concerned{Member: id(5)}, w.now.Add(time.Hour).UnixMilli())
 	must(t, err)
-	if _, err := w.try(2, entry.Proposal, b); !errors.Is(err, ErrTooMany) {
+	if _, err := w.try(4, entry.Proposal, b); !errors.Is(err, ErrTooMany) {
 		t.Errorf("one proposal too many: %v", err)
 	}
 	var n int
 	for n = 0; ; n++ {
-		if _, err = w.try(2, entry.AddressesChanged, body(t, entry.AddressState{Addresses: []string{}})); err != nil {
+		if _, err = w.try(4, entry.AddressesChanged, body(t, entry.AddressState{Addresses: []string{}})); err != nil {
 			break
 		}
 	}
 	if !errors.Is(err, ErrTooMany) || n > MaxBulkyADay {
 		t.Errorf("%d changes of address, then %v", n, err)
 	}
-	w.add(2, entry.Refusals, body(t, entry.Refused{From: w.now.Add(-time.Hour).UnixMilli(), Until: w.now.UnixMilli(), Count: 1}))
-	w.state.members[id(2)].entries = MaxEntriesADay
+	w.add(4, entry.Refusals, body(t, entry.Refused{From: w.now.Add(-time.Hour).UnixMilli(), Until: w.now.UnixMilli(), Count: 1}))
+	w.state.members[id(4)].entries = MaxEntriesADay
 	next := body(t, entry.Refused{From: w.now.UnixMilli(), Until: w.now.UnixMilli() + 1, Count: 1})
 	w.now = w.now.Add(time.Second)
-	if _, err := w.try(2, entry.Refusals, next); !errors.Is(err, ErrTooMany) {
+	if _, err := w.try(4, entry.Refusals, next); !errors.Is(err, ErrTooMany) {
 		t.Errorf("one entry too many: %v", err)
 	}
 	w.now = w.now.Add(24 * time.Hour)
 	w.tick()
-	w.add(2, entry.Refusals, next)
-	if _, err := w.try(2, entry.Refusals, next); err == nil || !strings.Contains(err.Error(), "overlaps") {
+	w.add(4, entry.Refusals, next)
+	if _, err := w.try(4, entry.Refusals, next); err == nil || !strings.Contains(err.Error(), "overlaps") {
 		t.Errorf("two counters of one window: %v", err)
 	}
-	w.add(2, entry.AddressesChanged, body(t, entry.AddressState{Addresses: []string{}}))
+	w.add(4, entry.AddressesChanged, body(t, entry.AddressState{Addresses: []string{}}))
 }
 
 // Before the ledger begins nothing can be proposed, spent or ticked.
 func TestBeforeItBegins(t *testing.T) {
-	w := found(t, 4, 2, entry.Spread{})
-	fresh, err := New(Genesis{Roster: w.roster, Sequencers: ids(0, 1)})
+	w := found(t, 5, 4, roster.Spread{})
+	fresh, err := New(w.roster)
 	must(t, err)
 	early := *w
 	early.state, early.heads = fresh, map[string]entry.Head{}
@@ -537,33 +541,36 @@ func TestBeforeItBegins(t *testing.T) {
 		}
 	}
 	digest := w.roster.Digest()
-	if _, err := early.try(3, entry.Genesis, body(t, entry.RosterState{Version: 1, Digest: digest[:]})); err == nil {
+	if _, err := early.try(4, entry.Genesis, body(t, entry.RosterState{Version: 1, Digest: digest[:]})); err == nil {
 		t.Error("somebody who is no sequencer began the ledger")
 	}
 	if _, err := early.try(0, entry.Genesis, body(t, entry.RosterState{Version: 2, Digest: digest[:]})); err == nil {
 		t.Error("the ledger began under another roster")
 	}
-	for name, g := range map[string]Genesis{
-		"no sequencer": {Roster: w.roster}, "stranger": {Roster: w.roster, Sequencers: []string{"ZZ"}},
-		"order": {Roster: w.roster, Sequencers: ids(1, 0)}, "no roster": {Sequencers: ids(0)},
-		"bloc": {Roster: w.roster, Sequencers: ids(0), Spread: entry.Spread{Blocs: []entry.Bloc{{Name: "a", Members: []string{"ZZ"}}}}},
+	four := ids(0, 1, 2, 3)
+	for want, r := range map[string]roster.Roster{
+		"sequencers: 0 members":      w.under(nil, roster.Spread{}),
+		"sequencers: ZZ is not":      w.under([]string{"M00", "M01", "M02", "ZZ"}, roster.Spread{}),
+		"M00 is out of order":        w.under(ids(1, 0, 2, 3), roster.Spread{}),
+		"roster: version":            {Sequencers: four},
+		"bloc a: ZZ is not a member": w.under(four, roster.Spread{Blocs: []roster.Bloc{{Name: "a", Members: []string{"ZZ"}}}}),
 	} {
-		if _, err := New(g); err == nil {
-			t.Errorf("%s: a ledger was started", name)
+		if _, err := New(r); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("a ledger was started, or not for %q: %v", want, err)
 		}
 	}
 }
 
 // Two that replay the same entries hold the same state.
 func TestReplayIsDeterministic(t *testing.T) {
-	w := found(t, 7, 3, entry.Spread{})
+	w := found(t, 7, 4, roster.Spread{})
 	for i := range 5 {
 		w.propose(i, entry.Grant, entry.Granted{Member: id(i), Kind: "phone", Period: 1, Items: 500})
 		w.propose(i, entry.Suspend, entry.Concerned{Member: id(6)})
 	}
 	w.now = w.now.Add(2 * time.Hour)
 	w.tick()
-	again, err := New(Genesis{Roster: w.roster, Sequencers: ids(0, 1, 2)})
+	again, err := New(w.roster)
 	must(t, err)
 	for _, b := range w.entries {
 		if _, err := again.Apply(b); err != nil {
@@ -572,5 +579,33 @@ func TestReplayIsDeterministic(t *testing.T) {
 	}
 	if !reflect.DeepEqual(fingerprint(w.state), fingerprint(again)) {
 		t.Error("two replays differ")
+	}
+}
+
+// A clone goes on by itself: nothing that happens to one is seen in the other.
+func TestClone(t *testing.T) {
+	w := found(t, 5, 4, roster.Spread{})
+	digest, _ := w.propose(0, entry.Grant, entry.Granted{Member: id(4), Kind: "phone", Period: 1, Items: 300}, 1)
+	before, other := fingerprint(w.state), w.state.Clone()
+	if !reflect.DeepEqual(before, fingerprint(other)) {
+		t.Fatal("the clone differs")
+	}
+	ref := body(t, entry.Reference{Proposal: digest[:]})
+	w.add(2, entry.Approval, ref)
+	w.settled(w.add(3, entry.Approval, ref).Outcomes)
+	w.add(4, entry.BudgetSpent, body(t, entry.Spend{Kind: "phone", Period: 1, Class: 64}))
+	w.add(2, entry.CosigningKey, w.keyState(2, 40))
+	w.add(4, entry.AddressesChanged, body(t, entry.AddressState{Addresses: []string{}}))
+	_, out := w.propose(4, entry.Leave, entry.Concerned{Member: id(4)})
+	w.settled(out)
+	w.now = w.now.Add(time.Hour)
+	w.tick()
+	if !reflect.DeepEqual(before, fingerprint(other)) {
+		t.Error("the clone changed with the original")
+	}
+	for _, p := range other.Proposals() {
+		if len(p.Approvals) != 2 {
+			t.Errorf("the clone's proposal is approved by %v", p.Approvals)
+		}
 	}
 }

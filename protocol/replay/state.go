@@ -3,9 +3,10 @@
 // proposed and approved, which budgets there are. (SPEC "What the ledger admits".)
 //
 // It is a pure fold: two nodes that apply the same entries hold the same state, and it
-// knows no clock but the ledger's own, the median of what sequencers tick. An entry that Apply refuses changes nothing, and
-// no honest sequencer takes it in; a cosigner that finds one in a checkpoint does not
-// cosign. One that its author may write, but whose content is not possible, is void.
+// knows no clock but the ledger's own, the median of what sequencers tick. An entry that
+// Apply refuses changes nothing, and no honest sequencer takes it in; a cosigner that finds
+// one in a checkpoint does not cosign. One that its author may write, but whose content is
+// not possible, is void.
 //
 // It promises against any member, sequencers included, that nothing is admitted which its
 // author did not sign in its place in the author's chain, that nobody changes members,
@@ -25,13 +26,6 @@ import (
 	"entente/protocol/roster"
 )
 
-// Genesis is what a ledger begins with: what all members have agreed to by signing.
-type Genesis struct {
-	Roster     roster.Roster
-	Sequencers []string // ascending
-	Spread     entry.Spread
-}
-
 // State is the ledger's state after some entries. Not for several goroutines.
 type State struct {
 	first   [32]byte // digest of the first roster
@@ -45,11 +39,12 @@ type State struct {
 
 	sequencers []string
 	custodians entry.Seats
-	spread     entry.Spread
+	spread     roster.Spread
 	eras       []era // of committees that are no more
 
 	proposals map[[32]byte]*Proposed
 	budgets   *budget.Book
+	settled   []Settled         // proposals that have ended, in order
 	convicted map[string]uint64 // entry that holds the first evidence, by member
 }
 
@@ -60,6 +55,7 @@ type member struct {
 	cosigning []keyFrom // ascending
 	policy    entry.PolicyState
 	refused   int64 // end of the last window of refusals
+	replaced  int64 // when it last replaced a cosigning key, by the ledger's clock
 	day       int64 // of the ledger's clock, to which the counts belong
 	entries   int   // on that day
 	bulky     int   // on that day, of kinds with large bodies
@@ -81,31 +77,38 @@ func (k keyFrom) parsed() *sign.CosigningPublicKey {
 	return key
 }
 
-// New starts a ledger.
-func New(g Genesis) (*State, error) {
-	if err := g.Roster.Validate(); err != nil {
+// New starts a ledger with a roster that every member has signed, and that names who
+// sequences. The rosters that follow from changes do not name that: the state does.
+func New(r roster.Roster) (*State, error) {
+	if err := r.Validate(); err != nil {
 		return nil, fmt.Errorf("start ledger: %w", err)
 	}
 	s := &State{
-		first: g.Roster.Digest(), ticks: map[string]int64{}, members: map[string]*member{}, rosters: map[[32]byte]uint64{},
+		first: r.Digest(), ticks: map[string]int64{}, members: map[string]*member{}, rosters: map[[32]byte]uint64{},
 		proposals: map[[32]byte]*Proposed{}, budgets: budget.New(), convicted: map[string]uint64{},
 	}
-	s.setRoster(g.Roster)
-	for _, m := range g.Roster.Members {
+	s.setRoster(r)
+	for _, m := range r.Members {
 		if err := s.seat(m); err != nil {
 			return nil, fmt.Errorf("start ledger: %w", err)
 		}
 	}
-	if err := s.seatable(g.Sequencers, entry.MaxSequencers); err != nil {
-		return nil, fmt.Errorf("start ledger: sequencers: %w", err)
+	if err := s.sequenceable(r.Sequencers); err != nil {
+		return nil, fmt.Errorf("start ledger: %w", err)
 	}
-	for _, b := range g.Spread.Blocs {
-		if err := s.seatable(b.Members, roster.MaxMembers); err != nil {
-			return nil, fmt.Errorf("start ledger: bloc %s: %w", b.Name, err)
-		}
+	if err := s.spreadable(r.Spread); err != nil {
+		return nil, fmt.Errorf("start ledger: %w", err)
 	}
-	s.sequencers, s.spread = slices.Clone(g.Sequencers), g.Spread
+	s.sequencers, s.spread = slices.Clone(r.Sequencers), r.Spread
 	return s, nil
+}
+
+// cosigningKey is the last that the member named, or empty.
+func (m *member) cosigningKey() string {
+	if len(m.cosigning) == 0 {
+		return ""
+	}
+	return m.cosigning[len(m.cosigning)-1].key
 }
 
 func (s *State) setRoster(r roster.Roster) {
@@ -167,7 +170,7 @@ func (s *State) Size() uint64 { return s.size }
 // Clock is the ledger's time in Unix milliseconds; 0 before it has one.
 func (s *State) Clock() int64 { return s.clock }
 
-// Roster is the roster in force.
+// Roster is the roster in force. Its members must not be changed.
 func (s *State) Roster() roster.Roster { return s.roster }
 
 // Federation is the digest of the first roster, after which the ledger is named.

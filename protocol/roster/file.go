@@ -15,9 +15,10 @@ import (
 
 // What the files say about themselves in their first field.
 const (
-	cardFormat      = "entente member card 1"
-	rosterFormat    = "entente roster 1"
-	signatureFormat = "entente roster signature 1"
+	cardFormat         = "entente member card 1"
+	rosterFormat       = "entente roster 1"
+	ledgerRosterFormat = "entente roster 2"
+	signatureFormat    = "entente roster signature 1"
 )
 
 // Sizes above which a file is refused unread, in bytes.
@@ -50,6 +51,15 @@ type rosterFile struct {
 	Name    string     `json:"name"`
 	Version uint64     `json:"version"`
 	Members memberList `json:"members"`
+	// In the second form all of these are there, in the first none.
+	Sequencers *sequencerList `json:"sequencers,omitempty"`
+	Blocs      *blocList      `json:"blocs,omitempty"`
+	Wanted     *uint16        `json:"blocs_wanted,omitempty"`
+}
+
+type blocFile struct {
+	Name    string `json:"name"`
+	Members idList `json:"members"`
 }
 
 type signatureFile struct {
@@ -59,8 +69,8 @@ type signatureFile struct {
 	Signature []byte `json:"signature"`
 }
 
-// memberList and addressList stop decoding at their limit, so that a hostile file of
-// many empty elements cannot take many times its size in memory.
+// These lists stop decoding at their limit, so that a hostile file of many empty elements
+// cannot take many times its size in memory.
 type memberList []memberFile
 
 func (l *memberList) UnmarshalJSON(b []byte) error {
@@ -71,6 +81,24 @@ type addressList []string
 
 func (l *addressList) UnmarshalJSON(b []byte) error {
 	return decodeList(b, (*[]string)(l), MaxAddresses)
+}
+
+type sequencerList []string
+
+func (l *sequencerList) UnmarshalJSON(b []byte) error {
+	return decodeList(b, (*[]string)(l), MaxSequencers)
+}
+
+type blocList []blocFile
+
+func (l *blocList) UnmarshalJSON(b []byte) error {
+	return decodeList(b, (*[]blocFile)(l), MaxMembers)
+}
+
+type idList []string
+
+func (l *idList) UnmarshalJSON(b []byte) error {
+	return decodeList(b, (*[]string)(l), MaxMembers)
 }
 
 func decodeList[T any](b []byte, list *[]T, limit int) error {
@@ -124,9 +152,16 @@ func ParseCard(b []byte) (Card, error) {
 
 // JSON returns the roster as fed.json holds it.
 func (r Roster) JSON() ([]byte, error) {
-	f := rosterFile{Format: rosterFormat, Name: r.Name, Version: r.Version, Members: memberList{}}
+	f := rosterFile{Format: r.form().file, Name: r.Name, Version: r.Version, Members: memberList{}}
 	for _, m := range r.Members {
 		f.Members = append(f.Members, toFile(m))
+	}
+	if r.HasLedger() {
+		sequencers, blocs := sequencerList(r.Sequencers), blocList{}
+		for _, b := range r.Spread.Blocs {
+			blocs = append(blocs, blocFile{b.Name, append(idList{}, b.Members...)})
+		}
+		f.Sequencers, f.Blocs, f.Wanted = &sequencers, &blocs, &r.Spread.Wanted
 	}
 	return encode(f)
 }
@@ -137,17 +172,43 @@ func Parse(b []byte) (Roster, error) {
 	if err := decode(b, &f, MaxRosterSize); err != nil {
 		return Roster{}, fmt.Errorf("read roster: %w", err)
 	}
-	if f.Format != rosterFormat {
-		return Roster{}, fmt.Errorf("read roster: %w: the file does not begin as %q", ErrFormat, rosterFormat)
-	}
 	r := Roster{Version: f.Version, Name: f.Name}
 	for _, m := range f.Members {
 		r.Members = append(r.Members, m.member())
+	}
+	if err := f.ledger(&r); err != nil {
+		return Roster{}, fmt.Errorf("read roster: %w: %w", ErrFormat, err)
 	}
 	if err := r.Validate(); err != nil {
 		return Roster{}, fmt.Errorf("read: %w", err)
 	}
 	return r, nil
+}
+
+// ledger adds to a roster what the second form says besides. The form is the one that the
+// file names: what else is in it only has to fit.
+func (f *rosterFile) ledger(r *Roster) error {
+	switch f.Format {
+	case rosterFormat:
+		if f.Sequencers != nil || f.Blocs != nil || f.Wanted != nil {
+			return fmt.Errorf("sequencers and blocs belong into a file that begins as %q", ledgerRosterFormat)
+		}
+		return nil
+	case ledgerRosterFormat:
+		if f.Sequencers == nil || f.Blocs == nil || f.Wanted == nil {
+			return errors.New("fields are missing: sequencers, blocs or blocs_wanted")
+		}
+	default:
+		return fmt.Errorf("the file does not begin as %q or %q", rosterFormat, ledgerRosterFormat)
+	}
+	if len(*f.Sequencers) == 0 {
+		return fmt.Errorf("a file that begins as %q must name who sequences", ledgerRosterFormat)
+	}
+	r.Sequencers, r.Spread.Wanted = *f.Sequencers, *f.Wanted
+	for _, b := range *f.Blocs {
+		r.Spread.Blocs = append(r.Spread.Blocs, Bloc{Name: b.Name, Members: b.Members})
+	}
+	return nil
 }
 
 // JSON returns the signature as fed.json.<ID>.sig holds it.

@@ -148,15 +148,22 @@ func TestLoadCollectsSignatures(t *testing.T) {
 }
 
 func TestHostileListsStayCheap(t *testing.T) {
-	for name, unit := range map[string]string{"members": "{},", "deep": "[", "nulls": "null,"} {
-		text := []byte(`{"format":"` + rosterFormat + `","name":"x","version":1,"members":[` + strings.Repeat(unit, 100_000/len(unit)))
-		text = append(bytes.TrimSuffix(text, []byte(",")), "]}"...)
-		if n := allocated(func() {
-			if _, err := Parse(text); err == nil {
-				t.Errorf("%s were accepted", name)
+	for _, form := range []string{
+		`{"format":"` + rosterFormat + `","name":"x","version":1,"members":[`,
+		`{"format":"` + ledgerRosterFormat + `","name":"x","version":1,"members":[],"sequencers":[`,
+		`{"format":"` + ledgerRosterFormat + `","name":"x","version":1,"members":[],"sequencers":[],"blocs":[`,
+		`{"format":"` + ledgerRosterFormat + `","name":"x","version":1,"members":[],"sequencers":[],"blocs":[{"name":"","members":[`,
+	} {
+		for _, unit := range []string{"{},", `"",`, "[", "null,"} {
+			text := []byte(form + strings.Repeat(unit, 100_000/len(unit)))
+			text = append(bytes.TrimSuffix(text, []byte(",")), "]}"...)
+			if n := allocated(func() {
+				if _, err := Parse(text); err == nil {
+					t.Errorf("%.120s was accepted", text)
+				}
+			}); n > 16*uint64(len(text))+64<<10 {
+				t.Errorf("%.120s: %d bytes allocated for %d", text, n, len(text))
 			}
-		}); n > 16*uint64(len(text))+64<<10 {
-			t.Errorf("%s: %d bytes allocated for %d", name, n, len(text))
 		}
 	}
 }

@@ -3,6 +3,7 @@ package roster
 import (
 	"bytes"
 	"crypto/ed25519"
+	"fmt"
 	"runtime"
 	"testing"
 
@@ -42,6 +43,22 @@ func card(t testing.TB, id string, b byte) Card {
 func two(t testing.TB) Roster {
 	t.Helper()
 	r, err := New("bali", []Card{card(t, "ID", 2), card(t, "AU", 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// four is a roster of M1 to M4 with the keys 1 to 4, who all sequence a ledger.
+func four(t testing.TB) Roster {
+	t.Helper()
+	var cards []Card
+	var ids []string
+	for i := range 4 {
+		ids = append(ids, fmt.Sprint("M", 4-i))
+		cards = append(cards, card(t, ids[i], byte(4-i)))
+	}
+	r, err := NewWithLedger("bali", cards, ids, Spread{Wanted: 2, Blocs: []Bloc{{Name: "south", Members: ids[2:]}, {Name: "north", Members: ids[:2]}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,7 +3,8 @@
 // (SPEC "Membership and keys".)
 //
 //	member.json            one member's entry, signed with the key that it names
-//	fed.json               the roster: name, version, entries sorted by ID
+//	fed.json               the roster: name, version, entries sorted by ID; also who
+//	                       sequences the federation's ledger, if it keeps one
 //	fed.json.<ID>.sig      one member's signature over the roster
 //
 // Files are JSON for people to read; signatures and digests are over the canonical CBOR
@@ -35,23 +36,43 @@ const (
 	MaxMembers = 64 // keys are kept parsed in memory, cosignatures grow with it
 )
 
-const (
-	rosterDomain = sign.Domain("entente/roster/1")
-	rosterLabel  = "entente/roster-digest/1"
-)
-
-// Roster lists the members of a federation. Its canonical CBOR is an array of these
-// fields in this order.
+// Roster lists the members of a federation, and who sequences the ledger that it keeps
+// in common, if it keeps one. Its canonical CBOR is an array of these fields in this
+// order, without the last two where nobody sequences: see form.
 type Roster struct {
-	_       struct{} `codec:",toarray"`
-	Version uint64   // 1 for the first; grows by one with each change
-	Name    string   // of the federation
-	Members []Member // ascending by ID
+	Version    uint64   // 1 for the first; grows by one with each change
+	Name       string   // of the federation
+	Members    []Member // ascending by ID
+	Sequencers []string // who orders the ledger when it begins, ascending; none: there is no ledger
+	Spread     Spread   // of how many blocs those must be who sign the ledger
 }
 
-// New draws up version 1 of a roster from verified cards, in any order.
-func New(name string, cards []Card) (Roster, error) {
-	r := Roster{Version: 1, Name: name}
+// form is what tells rosters with a ledger from those without: neither can be taken for
+// the other, and whoever knows only the first refuses the second as a whole.
+type form struct {
+	domain sign.Domain // of signatures
+	label  string      // of the digest
+	file   string      // how the file begins
+}
+
+func (r Roster) form() form {
+	if r.HasLedger() {
+		return form{"entente/roster/2", "entente/roster-digest/2", ledgerRosterFormat}
+	}
+	return form{"entente/roster/1", "entente/roster-digest/1", rosterFormat}
+}
+
+// HasLedger reports whether the federation keeps a common ledger. Without one its members
+// keep accounts with each other in pairs.
+func (r Roster) HasLedger() bool { return len(r.Sequencers) > 0 }
+
+// New draws up version 1 of a roster without a ledger from verified cards, in any order.
+func New(name string, cards []Card) (Roster, error) { return NewWithLedger(name, cards, nil, Spread{}) }
+
+// NewWithLedger is New for a federation that keeps a ledger, which these members
+// sequence. Everything may be in any order.
+func NewWithLedger(name string, cards []Card, sequencers []string, spread Spread) (Roster, error) {
+	r := Roster{Version: 1, Name: name, Sequencers: slices.Sorted(slices.Values(sequencers)), Spread: spread.sorted()}
 	for _, c := range cards {
 		if err := c.Verify(); err != nil {
 			return Roster{}, fmt.Errorf("draw up roster: %w", err)
@@ -96,6 +117,48 @@ func (r Roster) Validate() error {
 			keys[string(k)] = m.ID
 		}
 	}
+	if err := r.validateLedger(); err != nil {
+		return fmt.Errorf("roster: %w", err)
+	}
+	return nil
+}
+
+// validateLedger checks who sequences, and that the blocs ask for no more signers than
+// can be had. It is the first state of the ledger, and obeys the rules of every later one.
+func (r Roster) validateLedger() error {
+	if !r.HasLedger() {
+		if len(r.Spread.Blocs) > 0 || r.Spread.Wanted > 0 {
+			return errors.New("blocs are named, but no sequencers: without a ledger there is nothing that blocs sign")
+		}
+		return nil
+	}
+	if err := EnoughSequencers(len(r.Sequencers), len(r.Members)); err != nil {
+		return err
+	}
+	if err := r.members(r.Sequencers); err != nil {
+		return fmt.Errorf("sequencers: %w", err)
+	}
+	if err := r.Spread.Validate(); err != nil {
+		return err
+	}
+	for _, b := range r.Spread.Blocs {
+		if err := r.members(b.Members); err != nil {
+			return fmt.Errorf("bloc %s: %w", b.Name, err)
+		}
+	}
+	return r.Spread.Reachable(len(r.Members))
+}
+
+// members checks that all of these are members, and ascend.
+func (r Roster) members(ids []string) error {
+	if err := CheckIDs(ids, len(r.Members)); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if _, ok := r.Find(id); !ok {
+			return fmt.Errorf("%s is not a member: name another, or draw up the roster with its card", id)
+		}
+	}
 	return nil
 }
 
@@ -115,7 +178,7 @@ func (r Roster) Digest() [32]byte {
 	if err != nil {
 		return [32]byte{}
 	}
-	return transcript.Digest(rosterLabel, b)
+	return transcript.Digest(r.form().label, b)
 }
 
 // Words returns a digest as words that people compare by telephone.
@@ -125,15 +188,25 @@ func Words(digest [32]byte) string { return sign.Words(digest) }
 func (r Roster) Words() string { return Words(r.Digest()) }
 
 func (r Roster) canonical() ([]byte, error) {
-	ms := make([]Member, len(r.Members))
-	for i, m := range r.Members {
-		if m.Addresses == nil {
-			m.Addresses = []string{}
-		}
-		ms[i] = m
+	type first struct {
+		_       struct{} `codec:",toarray"`
+		Version uint64
+		Name    string
+		Members []Member
 	}
-	r.Members = ms
-	b, err := wire.Marshal(r)
+	type second struct {
+		_          struct{} `codec:",toarray"`
+		Version    uint64
+		Name       string
+		Members    []Member
+		Sequencers []string
+		Spread     Spread
+	}
+	var v any = first{Version: r.Version, Name: r.Name, Members: r.Members}
+	if r.HasLedger() {
+		v = second{Version: r.Version, Name: r.Name, Members: r.Members, Sequencers: r.Sequencers, Spread: r.Spread}
+	}
+	b, err := wire.Marshal(v)
 	if err != nil {
 		return nil, fmt.Errorf("encode roster: %w", err)
 	}
@@ -164,7 +237,7 @@ func (r Roster) Sign(id string, key *sign.PrivateKey) (Signature, error) {
 	if err != nil {
 		return Signature{}, err
 	}
-	s, err := key.Sign(rosterDomain, b)
+	s, err := key.Sign(r.form().domain, b)
 	if err != nil {
 		return Signature{}, fmt.Errorf("sign roster: %w", err)
 	}
@@ -181,7 +254,8 @@ func (r Roster) Verify(signatures []Signature) error {
 	if err != nil {
 		return err
 	}
-	digest, seen, e := r.Digest(), map[string]bool{}, &VerifyError{}
+	digest, domain := r.Digest(), r.form().domain
+	seen, e := map[string]bool{}, &VerifyError{}
 	for _, s := range signatures {
 		m, member := r.Find(s.Member)
 		switch {
@@ -197,7 +271,7 @@ func (r Roster) Verify(signatures []Signature) error {
 			e.Other = append(e.Other, s.Member)
 			continue
 		}
-		if k, err := m.PublicKey(); err != nil || k.Verify(rosterDomain, b, s.Signature) != nil {
+		if k, err := m.PublicKey(); err != nil || k.Verify(domain, b, s.Signature) != nil {
 			e.Wrong = append(e.Wrong, s.Member)
 		}
 	}

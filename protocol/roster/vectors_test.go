@@ -15,7 +15,8 @@ import (
 // faults says by which words of the error a vector's fault class is recognised.
 var faults = map[string]string{
 	"id": "member id", "address": "", "name": "name", "format": ErrFormat.Error(),
-	"members": "members, must have",
+	"members": "members, must have", "not a member": "is not a member", "order": "out of order",
+	"overlap": "of one only", "out of reach": "at most 1 can be met", "too few": "too few",
 }
 
 func TestVectors(t *testing.T) {
@@ -64,7 +65,7 @@ func TestVectors(t *testing.T) {
 					t.Fatal(err)
 				}
 				k, err := m.PublicKey()
-				if err != nil || k.Verify(rosterDomain, c, b) != nil {
+				if err != nil || k.Verify(r.form().domain, c, b) != nil {
 					t.Errorf("the signature does not verify: %v", err)
 				}
 			case "address", "id", "name":
@@ -129,6 +130,18 @@ func rosterOf(t *testing.T, in map[string]string, members map[string]Member) Ros
 	r := Roster{Version: version, Name: in["name"]}
 	for _, name := range strings.Fields(in["members"]) {
 		r.Members = append(r.Members, members[name])
+	}
+	if in["sequencers"] != "" {
+		r.Sequencers = strings.Fields(in["sequencers"])
+		for _, b := range strings.Fields(in["blocs"]) {
+			name, list, _ := strings.Cut(b, "=")
+			r.Spread.Blocs = append(r.Spread.Blocs, Bloc{Name: name, Members: strings.Split(list, ",")})
+		}
+		wanted, err := strconv.ParseUint(in["blocs_wanted"], 10, 16)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Spread.Wanted = uint16(wanted)
 	}
 	if err := r.Validate(); err != nil {
 		t.Fatal(err)

@@ -130,12 +130,12 @@ func (n *network) add(t testing.TB, self string, voter func(string) bool, o Opti
 	return g
 }
 
-// machine is a replicated state machine: it counts commands.
-type machine struct{ count atomic.Uint64 }
+// counter is a replicated state machine: it counts commands.
+type counter struct{ count atomic.Uint64 }
 
-func (m *machine) Apply(*raft.Log) any                 { return m.count.Add(1) }
-func (m *machine) Snapshot() (raft.FSMSnapshot, error) { return image(m.count.Load()), nil }
-func (m *machine) Restore(r io.ReadCloser) error {
+func (m *counter) Apply(*raft.Log) any                 { return m.count.Add(1) }
+func (m *counter) Snapshot() (raft.FSMSnapshot, error) { return image(m.count.Load()), nil }
+func (m *counter) Restore(r io.ReadCloser) error {
 	defer r.Close() // in memory
 	var b [8]byte
 	if _, err := io.ReadFull(r, b[:]); err != nil {
@@ -158,7 +158,7 @@ func (image) Release() {}
 // node is a member's Raft with what belongs to it.
 type node struct {
 	raft    *raft.Raft
-	machine *machine
+	machine *counter
 	logs    raft.LogStore
 }
 
@@ -179,7 +179,7 @@ func start(t testing.TB, self string, members []string, trans raft.Transport, lo
 	c.LocalID = raft.ServerID(self)
 	c.HeartbeatTimeout, c.ElectionTimeout, c.LeaderLeaseTimeout = patience, patience, patience/2
 	c.Logger = raftLogger(slog.New(slog.DiscardHandler))
-	n := &node{machine: &machine{}, logs: logs}
+	n := &node{machine: &counter{}, logs: logs}
 	snapshots := raft.NewInmemSnapshotStore()
 	if err := raft.BootstrapCluster(c, logs, stable, snapshots, trans, servers(members)); err != nil {
 		t.Fatal(err)
