@@ -78,6 +78,9 @@ func TestExitCodes(t *testing.T) {
 		"two":          {[]string{right, wrong}, exitUsage, "", "accepts 1 arg"},
 		"unknown flag": {[]string{"--x", right}, exitUsage, "", "unknown flag"},
 		"output":       {[]string{"-o", "xml", right}, exitUsage, "", "table or json"},
+		"against":      {[]string{"--against", right, wrong}, exitWrong, "WRONG       ledger: one of the two has no copy", ""},
+		"against json": {[]string{"-o", "json", "--against", right, wrong}, exitWrong, `"common": 0`, ""},
+		"against none": {[]string{"--against", filepath.Join(right, "none"), right}, exitUsage, "", "open audit folder"},
 		"help":         {[]string{"--help"}, exitRight, "Exit codes", ""},
 	} {
 		var stdout, stderr bytes.Buffer

@@ -12,6 +12,7 @@
 //	receipts/*.cbor                 receipts of rounds
 //	standing/agreements/*.cbor      agreements of standing rounds
 //	standing/receipts/*.cbor        what partners signed when items were removed
+//	ledger/                         the member's copy of the ledger (protocol/ledgerfile)
 //
 // It reads an fs.FS and nothing else: no clock, network or database, so that a verifier
 // links little that its user would have to trust.
@@ -32,6 +33,7 @@ import (
 
 	"entente/crypto/sign"
 	"entente/protocol/entry"
+	"entente/protocol/ledgerfile"
 	"entente/protocol/roster"
 )
 
@@ -55,6 +57,7 @@ type Rosters func(digest [32]byte) (roster.Roster, bool)
 // Receipt is what the check of a receipt hands on to be compared with the chains.
 type Receipt struct {
 	Roster    [32]byte // under which it was agreed
+	Partner   string   // the other side; empty if the check does not say
 	Offered   int64    // when, by the proposer's clock, in Unix milliseconds
 	Agreement []byte   // body of the digest sealed when the round was agreed; nil asks for none
 	Sealed    []byte   // body of the digest sealed for the receipt; nil asks for none
@@ -64,10 +67,20 @@ type Receipt struct {
 // error is for a folder that cannot be read at all. Without a receipts check, a folder
 // that holds receipts is faulty, since nothing may count as right unseen.
 func Check(fsys fs.FS, receipts ReceiptCheck) (Report, error) {
+	c, err := run(fsys, receipts, 0)
+	if err != nil {
+		return Report{}, err
+	}
+	return c.report, nil
+}
+
+// run is Check. It keeps the root of the ledger's tree at a size, unless that is 0.
+func run(fsys fs.FS, receipts ReceiptCheck, compareAt uint64) (*check, error) {
 	if _, err := fs.ReadDir(fsys, "."); err != nil {
-		return Report{}, fmt.Errorf("read audit folder: %w", err)
+		return nil, fmt.Errorf("read audit folder: %w", err)
 	}
 	c := newCheck(fsys)
+	c.compareAt = compareAt
 	c.membership()
 	if c.key != nil {
 		c.submitted()
@@ -78,10 +91,12 @@ func Check(fsys fs.FS, receipts ReceiptCheck) (Report, error) {
 		c.openings()
 		c.receipts(receipts)
 		c.standing()
+		c.accounted()
+		c.omitted()
 	}
 	c.strangers()
 	c.report.OK = len(c.report.Faults) == 0
-	return c.report, nil
+	return c, nil
 }
 
 func newCheck(fsys fs.FS) *check {
@@ -100,6 +115,7 @@ type publication struct {
 	kind     entry.Kind
 	sequence uint64
 	offset   int64
+	time     int64 // Unix milliseconds
 	opening  *entry.Opening
 }
 
@@ -120,11 +136,15 @@ type check struct {
 	restored  map[entry.Chain]bool       // chains with a gap
 	digests   map[entry.Chain][]numbered // of the entries that are right, ascending
 	opened    []openedHead
+	right     []rightReceipt
+	copy      *ledgerCopy // of the ledger, if there is one that begins rightly
+	compareAt uint64
 }
 
 type numbered struct {
 	sequence uint64
 	digest   [32]byte
+	time     int64 // Unix milliseconds
 }
 
 // digestOf finds the digest of an entry of a chain by its number.
@@ -164,6 +184,7 @@ func (c *check) membership() {
 	}
 	c.card, c.member, c.key = card, card.Member.ID, key
 	c.report.Member = c.member
+	c.ledger()
 	c.rosterInForce()
 	c.archive()
 }
@@ -177,7 +198,7 @@ func (c *check) strangers() {
 	}
 	known := []string{
 		cardName, rosterName, headName, entry.Local.LogName(), entry.Submitted.LogName(),
-		entry.OpeningsFolder, entry.ReceiptsFolder, rostersName, standingFolder,
+		entry.OpeningsFolder, entry.ReceiptsFolder, rostersName, standingFolder, ledgerfile.Folder,
 	}
 	var names []string
 	for _, e := range entries {

@@ -31,8 +31,12 @@ func Certificate(file []byte, rosters Rosters, own string) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, err
 	}
+	partner := offer.From
+	if partner == own {
+		partner = offer.To
+	}
 	sealed := round.CertificateDigest(file)
-	return Receipt{Roster: digest, Offered: offer.Created, Agreement: agreement, Sealed: sealed[:]}, nil
+	return Receipt{Roster: digest, Partner: partner, Offered: offer.Created, Agreement: agreement, Sealed: sealed[:]}, nil
 }
 
 // rosterOf reads which roster a certificate names, before anything in it is verified:

@@ -45,13 +45,16 @@ func card(t testing.TB, id string, seed byte) roster.Card {
 	return c
 }
 
-func start(t testing.TB) *folder {
+func start(t testing.TB) *folder { return startOf(t, "AU") }
+
+// startOf is the folder of a member that was set up just now.
+func startOf(t testing.TB, id string) *folder {
 	t.Helper()
 	f := &folder{
-		t: t, author: entry.Author{Member: "AU", Key: key(t, 1)}, files: fstest.MapFS{},
+		t: t, author: entry.Author{Member: id, Key: key(t, seeds[id])}, files: fstest.MapFS{},
 		heads: map[entry.Chain]entry.Head{}, offsets: map[entry.Chain][]int64{}, now: time.UnixMilli(1_790_000_000_000),
 	}
-	f.json("member.json", card(t, "AU", 1))
+	f.json("member.json", card(t, id, seeds[id]))
 	for _, c := range []entry.Chain{entry.Local, entry.Submitted} {
 		f.files[c.LogName()] = &fstest.MapFile{Data: entry.LogHeader(c)}
 		f.add(c, entry.Created, nil)

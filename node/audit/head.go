@@ -75,7 +75,7 @@ func parseHead(b []byte) (map[entry.Chain]numbered, error) {
 		}
 		for _, chain := range []entry.Chain{entry.Local, entry.Submitted} {
 			if fields[0] == chain.String() {
-				marks[chain] = numbered{n, [32]byte(digest)}
+				marks[chain] = numbered{sequence: n, digest: [32]byte(digest)}
 				again += fmt.Sprintf("%s %d %x\n", chain, n, digest)
 			}
 		}

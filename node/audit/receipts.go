@@ -90,6 +90,7 @@ func (c *check) fits(name string, x Receipt, taken map[*publication]string) erro
 		return err
 	}
 	c.report.Receipts++
+	c.right = append(c.right, rightReceipt{name, x, sealed})
 	digest := hex.EncodeToString(x.Roster[:])
 	for i := range c.report.Rosters {
 		if c.report.Rosters[i].Digest == digest {

@@ -25,6 +25,7 @@ type Report struct {
 	Labels     map[string]int `json:"labels"`         // opened ones of these by what they seal
 	Receipts   int            `json:"receipts"`       // receipts that are right
 	Standing   Standing       `json:"standing"`
+	Ledger     *Ledger        `json:"ledger,omitempty"` // the copy of the ledger; absent without one
 	Faults     []Fault        `json:"faults"`
 	Notes      []string       `json:"notes"` // what an auditor should know or ask about
 }
@@ -43,11 +44,12 @@ type Standing struct {
 
 // Federation is a roster that was checked.
 type Federation struct {
-	Name    string   `json:"name"`
-	Version uint64   `json:"version"`
-	Members []string `json:"members"`
-	Digest  string   `json:"digest"` // hex
-	Words   string   `json:"words"`  // the same, to compare by telephone
+	Name       string   `json:"name"`
+	Version    uint64   `json:"version"`
+	Members    []string `json:"members"`
+	Sequencers []string `json:"sequencers,omitempty"` // of the common ledger when it begins; absent if there is none
+	Digest     string   `json:"digest"`               // hex
+	Words      string   `json:"words"`                // the same, to compare by telephone
 }
 
 // Chain is one chain as far as it is right.
@@ -127,6 +129,9 @@ func (r Report) Write(w io.Writer) error {
 	if f := r.Federation; f != nil {
 		p.line("federation  %s, version %d, %d members, signed by all", f.Name, f.Version, len(f.Members))
 		p.line("  words     %s", f.Words)
+		if len(f.Sequencers) > 0 {
+			p.line("  ledger    ordered by %s when it begins", strings.Join(f.Sequencers, ", "))
+		}
 	} else {
 		p.line("federation  none joined, or not readable")
 	}
@@ -152,6 +157,9 @@ func (r Report) Write(w io.Writer) error {
 	p.line("receipts    %d right", r.Receipts)
 	if s := r.Standing; s != (Standing{}) {
 		p.line("standing    %d agreements and %d receipts of partners right", s.Agreements, s.Receipts)
+	}
+	if r.Ledger != nil {
+		r.Ledger.write(&p, r.Member)
 	}
 	for _, n := range r.Notes {
 		p.line("note        %s", n)

@@ -43,13 +43,15 @@ func (c *check) rosterInForce() {
 	}
 	c.roster = r
 	d := r.Digest()
-	c.rosters[d] = &joinedRoster{r, rosterName}
+	if !c.before(r) {
+		c.rosters[d] = &joinedRoster{r, rosterName}
+	}
 	c.report.Federation = describe(r)
 }
 
 func describe(r roster.Roster) *Federation {
 	d := r.Digest()
-	f := &Federation{Name: r.Name, Version: r.Version, Digest: hex.EncodeToString(d[:]), Words: r.Words()}
+	f := &Federation{Name: r.Name, Version: r.Version, Sequencers: r.Sequencers, Digest: hex.EncodeToString(d[:]), Words: r.Words()}
 	for _, m := range r.Members {
 		f.Members = append(f.Members, m.ID)
 	}
@@ -89,7 +91,9 @@ func (c *check) archive() {
 			c.refused[want] = true
 			continue
 		}
-		c.rosters[want] = &joinedRoster{r, file}
+		if !c.before(r) {
+			c.rosters[want] = &joinedRoster{r, file}
+		}
 	}
 }
 
@@ -125,6 +129,7 @@ func (c *check) readRoster(file string) (roster.Roster, bool) {
 	}
 	own, ok := r.Find(c.member)
 	switch {
+	case c.before(r):
 	case !ok:
 		c.report.fault(file, "has no entry for "+c.member+", whose folder this is")
 		return r, false
@@ -206,6 +211,11 @@ func (c *check) digestsOfRosters() [][32]byte {
 // joinedHere finds the roster that an entry names.
 func (c *check) joinedHere(chain entry.Chain, j join) {
 	r, ok := c.rosters[j.digest]
+	if !ok && !c.refused[j.digest] {
+		if r, ok = c.vouched(j.digest); ok {
+			c.rosters[j.digest] = r
+		}
+	}
 	switch {
 	case ok && r.Version != j.version:
 		c.report.faultAt(chain.LogName(), j.sequence, j.offset,
