@@ -75,6 +75,10 @@ func benches() []bench {
 			name: "standing", about: "one tag period of a standing round: a list published, a batch of questions",
 			defaults: Params{"held": 1_000_000, "new": 10_000}, limits: Params{"held": 13_000_000, "new": 1_000_000}, run: runStanding,
 		},
+		{
+			name: "ledger", about: "five sequencers order entries and make them final; and, in virtual time, how long one takes",
+			defaults: Params{"n": 10_000, "members": 45, "rtt": 150}, limits: Params{"n": 90_000, "members": 64, "rtt": 2_000}, run: runLedger,
+		},
 	}
 }
 
