@@ -35,7 +35,35 @@ type Federation struct {
 	Words    string    `json:"words"`
 	Own      string    `json:"own"`
 	OwnWords string    `json:"own_words"`
+	Ledger   *Ledger   `json:"ledger,omitempty"` // absent if the federation keeps none in common
 	Partners []Partner `json:"partners"`
+	Pending  string    `json:"pending,omitempty"` // why this node has no part yet
+}
+
+// Ledger is what a roster says of the federation's common ledger: who orders it when it
+// begins, and of how many blocs those must be who sign it.
+type Ledger struct {
+	Sequencers  []string `json:"sequencers"`
+	Blocs       []Bloc   `json:"blocs"`
+	BlocsWanted uint16   `json:"blocs_wanted"`
+}
+
+// Bloc is a group of members that act alike.
+type Bloc struct {
+	Name    string   `json:"name"`
+	Members []string `json:"members"`
+}
+
+// LedgerOf reads it from a roster; nil if the roster names no sequencers.
+func LedgerOf(r roster.Roster) *Ledger {
+	if !r.HasLedger() {
+		return nil
+	}
+	l := &Ledger{Sequencers: r.Sequencers, Blocs: []Bloc{}, BlocsWanted: r.Spread.Wanted}
+	for _, b := range r.Spread.Blocs {
+		l.Blocs = append(l.Blocs, Bloc{Name: b.Name, Members: b.Members})
+	}
+	return l
 }
 
 func (n *Node) ownKeys() federation.Keys {
@@ -49,6 +77,9 @@ func (n *Node) loadFederation(ctx context.Context) error {
 	f, err := federation.Load(n.dir, n.ID(), n.ownKeys())
 	if err != nil && !errors.Is(err, federation.ErrNotJoined) {
 		return err
+	}
+	if f != nil && f.Roster().HasLedger() {
+		return n.openLedger(ctx, f)
 	}
 	err = n.compare(ctx, f)
 	if errors.Is(err, federation.ErrNotJoined) {
@@ -81,7 +112,7 @@ func (n *Node) compare(ctx context.Context, f *federation.Federation) error {
 // stale says why a node lives by no federation, although its chains say that it has
 // joined one; nil if there is nothing to say.
 func (n *Node) stale(ctx context.Context) error {
-	if n.joined.Load() != nil {
+	if n.joined.Load() != nil || n.ledger.Load() != nil { // the ledger says who is a member
 		return nil
 	}
 	return n.compare(ctx, nil)
@@ -128,6 +159,9 @@ func (n *Node) SignRoster(file string) (roster.Roster, string, error) {
 func (n *Node) JoinFederation(ctx context.Context, file string) (Federation, error) {
 	n.changing.Lock()
 	defer n.changing.Unlock()
+	if n.ledger.Load() != nil {
+		return Federation{}, ErrByLedger
+	}
 	last, err := n.lastJoined(ctx)
 	if err != nil {
 		return Federation{}, fmt.Errorf("join federation: %w", err)
@@ -135,6 +169,9 @@ func (n *Node) JoinFederation(ctx context.Context, file string) (Federation, err
 	f, err := federation.Join(n.dir, file, n.ownKeys(), last)
 	if err != nil {
 		return Federation{}, err
+	}
+	if f.Roster().HasLedger() {
+		return n.joinLedger(ctx, f)
 	}
 	digest := f.Digest()
 	body, err := entry.Body(entry.RosterState{Version: f.Roster().Version, Digest: digest[:]})
@@ -165,10 +202,19 @@ func (n *Node) JoinFederation(ctx context.Context, file string) (Federation, err
 	return n.Federation(ctx)
 }
 
+// ErrByLedger says that the members change by proposals.
+var ErrByLedger = errors.New("this federation keeps a ledger: its members change by proposals there (entente federation propose)")
+
 // Federation describes the roster and its members. errors.Is
 // federation.ErrNotJoined.
 func (n *Node) Federation(ctx context.Context) (Federation, error) {
 	f := n.joined.Load()
+	if first := n.first.Load(); f == nil && first != nil {
+		return Federation{
+			Name: first.Roster().Name, Version: first.Roster().Version, Words: first.Words(), Own: n.ID(), Partners: []Partner{},
+			Pending: "by this node's copy of the ledger it is no member, or with other keys; if that is new, let the node serve until it has caught up",
+		}, nil
+	}
 	if f == nil {
 		return Federation{}, cmp.Or(n.stale(ctx), federation.ErrNotJoined)
 	}
@@ -180,7 +226,9 @@ func (n *Node) Federation(ctx context.Context) (Federation, error) {
 	if err != nil {
 		return Federation{}, err
 	}
-	out := Federation{Name: f.Roster().Name, Version: f.Roster().Version, Words: f.Words(), Own: n.ID(), OwnWords: own}
+	out := Federation{
+		Name: f.Roster().Name, Version: f.Roster().Version, Words: f.Words(), Own: n.ID(), OwnWords: own, Ledger: LedgerOf(f.Roster()),
+	}
 	status := map[string]transport.Peer{}
 	if t := n.channel.Load(); t != nil {
 		for _, p := range t.Status() {
@@ -216,8 +264,8 @@ func (n *Node) admit(ctx context.Context) error {
 	if err := n.stale(ctx); err != nil {
 		return err
 	}
-	t, f := n.channel.Load(), n.joined.Load()
-	if t == nil || f == nil {
+	t := n.channel.Load()
+	if t == nil {
 		return nil
 	}
 	stopped, err := n.stopped(ctx)
@@ -225,7 +273,7 @@ func (n *Node) admit(ctx context.Context) error {
 		return err
 	}
 	var members []transport.Member
-	for _, p := range f.Peers() {
+	for _, p := range n.peers() {
 		if !stopped[p.ID] {
 			members = append(members, transport.Member(p))
 		}

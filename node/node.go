@@ -27,6 +27,7 @@ import (
 	"entente/node/config"
 	"entente/node/federation"
 	"entente/node/keys"
+	"entente/node/ledger"
 	"entente/node/rounds"
 	"entente/node/standing"
 	"entente/node/store"
@@ -59,7 +60,11 @@ type Node struct {
 	lasting *standing.Service
 
 	joined atomic.Pointer[federation.Federation]
-	rules  atomic.Pointer[policy.Bundle]
+	first  atomic.Pointer[federation.Federation] // with which the ledger begins, if there is one
+	ledger atomic.Pointer[ledger.Service]
+	// founded is closed once there is a ledger.
+	founded chan struct{}
+	rules   atomic.Pointer[policy.Bundle]
 
 	// changing serialises what alters members or rules.
 	changing sync.Mutex
@@ -75,7 +80,7 @@ func Open(ctx context.Context, dir string, o Options) (*Node, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	n := &Node{dir: dir, o: o, log: o.Log, importing: make(chan struct{}, 1)}
+	n := &Node{dir: dir, o: o, log: o.Log, importing: make(chan struct{}, 1), founded: make(chan struct{})}
 	if err := n.open(ctx); err != nil {
 		return nil, fmt.Errorf("open node: %w", errors.Join(err, n.Close()))
 	}
@@ -109,10 +114,12 @@ func (n *Node) open(ctx context.Context) (err error) {
 	n.rounds = rounds.New(rounds.Options{
 		Self: n.config.Member.ID, Key: n.keys.Identity(), Store: n.store, Federation: n.joined.Load,
 		Rules: n.rules.Load, Open: n.opener(round.Protocol), Audit: n.Mirror, Limit: n.config.Limits.Rounds, Tap: n.o.Tap, Log: n.log,
+		Accounted: n.accounted,
 	})
 	n.lasting = standing.New(standing.Options{
 		Self: n.config.Member.ID, Key: n.keys.Identity(), Store: n.store, Federation: n.joined.Load,
 		Rules: n.rules.Load, Open: n.opener(protocol.Protocol), Audit: n.Mirror, Limit: n.config.Limits.Rounds, Tap: n.o.Tap, Log: n.log,
+		Accounted: n.accounted,
 	})
 	return nil
 }
@@ -120,6 +127,9 @@ func (n *Node) open(ctx context.Context) (err error) {
 // Close gives the directory back. Run must have returned.
 func (n *Node) Close() error {
 	var errs []error
+	if l := n.ledger.Load(); l != nil {
+		errs = append(errs, l.Close())
+	}
 	if n.store != nil {
 		errs = append(errs, n.store.Close())
 	}
@@ -177,6 +187,7 @@ func (n *Node) Run(ctx context.Context, ready func()) error {
 	}
 	t.Handle(round.Protocol, func(ctx context.Context, s *transport.Stream) { n.rounds.Serve(ctx, s) })
 	t.Handle(protocol.Protocol, func(ctx context.Context, s *transport.Stream) { n.lasting.Serve(ctx, s) })
+	n.serveLedger(t)
 	n.channel.Store(t)
 	defer n.channel.Store(nil)
 	if err := n.admit(ctx); err != nil {
@@ -190,15 +201,19 @@ func (n *Node) Run(ctx context.Context, ready func()) error {
 	defer stop()
 	var work sync.WaitGroup
 	work.Go(func() { n.daily(ctx) })
-	var lasting error
+	var lasting, common error
 	work.Go(func() {
 		defer stop()
 		lasting = n.lasting.Run(ctx)
 	})
+	work.Go(func() {
+		defer stop()
+		common = n.keepLedger(ctx)
+	})
 	err = n.rounds.Run(ctx)
 	stop()
 	work.Wait()
-	return errors.Join(err, lasting, t.Close())
+	return errors.Join(err, lasting, common, t.Close())
 }
 
 // begin notes the start and brings the audit folder up to date.

@@ -15,6 +15,7 @@ import (
 	"entente/node/rounds"
 	"entente/policy"
 	"entente/protocol/indicator"
+	"entente/protocol/roster"
 )
 
 // member is one running node of a test's federation.
@@ -28,6 +29,12 @@ type member struct {
 // found sets up nodes with these ids, a roster that all have signed, and the rules
 // that the function gives each.
 func found(t *testing.T, rules func(id string, partners []string) map[string][]byte, ids ...string) map[string]*member {
+	t.Helper()
+	return foundWith(t, nil, rules, ids...)
+}
+
+// foundWith is found for a federation with a ledger, if it has sequencers.
+func foundWith(t *testing.T, sequencers []string, rules func(id string, partners []string) map[string][]byte, ids ...string) map[string]*member {
 	t.Helper()
 	ctx := t.Context()
 	base := t.TempDir()
@@ -43,7 +50,7 @@ func found(t *testing.T, rules func(id string, partners []string) map[string][]b
 		cards = append(cards, filepath.Join(dir, federation.CardName))
 	}
 	file := filepath.Join(base, "fed.json")
-	if _, err := federation.Create("test", file, cards); err != nil {
+	if _, err := federation.CreateWithLedger("test", file, cards, sequencers, roster.Spread{}); err != nil {
 		t.Fatal(err)
 	}
 	members := map[string]*member{}

@@ -4,12 +4,17 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"entente/node/api"
 	"entente/node/audit"
 )
+
+// firstDay is before any entry: clocks of working nodes are later.
+const firstDay = "2020-01-01"
 
 func (a *app) audit() *cobra.Command {
 	c := &cobra.Command{Use: "audit", Short: "Check the node's account of what it did"}
@@ -20,10 +25,11 @@ trust this machine takes the folder away and runs entente-verify on another.`,
 		Example: "  entente audit verify --dir au", Args: exactly(0),
 	}
 	verify.RunE = func(c *cobra.Command, _ []string) error {
-		var folder api.File
-		if err := a.ask(c.Context(), func(x *api.Client) error { return x.Post(c.Context(), "/audit", nil, &folder) }); err != nil {
+		folder, done, err := a.auditFolder(c)
+		if err != nil {
 			return err
 		}
+		defer func() { _ = done() }() // a copy among temporary files
 		report, err := audit.Check(os.DirFS(folder.Path), audit.Certificate)
 		if err != nil {
 			return err
@@ -36,6 +42,60 @@ trust this machine takes the folder away and runs entente-verify on another.`,
 		}
 		return err
 	}
-	c.AddCommand(a.forNode(verify))
+	c.AddCommand(a.forNode(verify), a.auditExport())
 	return c
+}
+
+// auditFolder is what there is to check. With a ledger that is a fresh export, since the
+// ledger's copy is part of it; done removes that.
+func (a *app) auditFolder(c *cobra.Command) (folder api.File, done func() error, err error) {
+	done = func() error { return nil }
+	err = a.ask(c.Context(), func(x *api.Client) error {
+		err := x.Get(c.Context(), "/ledger", nil)
+		if p, ok := errors.AsType[*api.Problem](err); ok && p.Code == api.NoLedger {
+			return x.Post(c.Context(), "/audit", nil, &folder)
+		}
+		if err != nil {
+			return err
+		}
+		parent, err := os.MkdirTemp("", "entente-audit-")
+		if err != nil {
+			return err
+		}
+		done = func() error { return os.RemoveAll(parent) }
+		folder.Path = filepath.Join(parent, "audit")
+		today := time.Now().UTC().Format(time.DateOnly)
+		return x.Post(c.Context(), "/audit/export", api.Export{Path: folder.Path, First: firstDay, Last: today}, nil)
+	})
+	if err != nil {
+		err = errors.Join(err, done())
+	}
+	return folder, done, err
+}
+
+func (a *app) auditExport() *cobra.Command {
+	x := api.Export{First: firstDay}
+	c := &cobra.Command{
+		Use: "export DIR", Short: "Write what an auditor is shown of some days to a new folder",
+		Long: `Write what an auditor is shown of some days to a new folder: openings and receipts that
+were sealed on those days, and both chains, rosters, agreements and the copy of the
+ledger as a whole, since none of them can be checked in part. The auditor runs
+entente-verify on the folder.`,
+		Example: "  entente audit export --dir au --from 2026-01-01 --to 2026-03-31 au-audit", Args: exactly(1),
+	}
+	c.Flags().StringVar(&x.First, "from", x.First, "first day, in UTC")
+	c.Flags().StringVar(&x.Last, "to", "", "last day, in UTC (default today)")
+	c.RunE = func(c *cobra.Command, args []string) (err error) {
+		if x.Path, err = filepath.Abs(args[0]); err != nil {
+			return err
+		}
+		if x.Last == "" {
+			x.Last = time.Now().UTC().Format(time.DateOnly)
+		}
+		if err := a.ask(c.Context(), func(client *api.Client) error { return client.Post(c.Context(), "/audit/export", x, nil) }); err != nil {
+			return err
+		}
+		return a.show(api.File{Path: x.Path}, func(w io.Writer) { row(w, "export", x.Path) })
+	}
+	return a.forNode(c)
 }

@@ -18,6 +18,7 @@ import (
 
 	"entente/node"
 	"entente/node/api"
+	"entente/node/ledger"
 	"entente/node/rounds"
 )
 
@@ -31,13 +32,14 @@ func TestStories(t *testing.T) {
 			"exits": exits, "pair": pair, "serve": serve, "end": end, "phones": phones,
 			"take": take, "fields": fields, "values": values, "flip": flip, "secrets": secrets, "bytes": rawBytes,
 			"edit": edit, "private": private, "inbox": inbox, "over": over, "murder": murder, "until": until,
+			"five": five, "settled": settled, "decided": decided, "level": level,
 		},
 	})
 }
 
-// setUp gives a story four free ports and a place for its daemons, which end with it.
+// setUp gives a story six free ports and a place for its daemons, which end with it.
 func setUp(e *testscript.Env) error {
-	for i := range 4 {
+	for i := range 6 {
 		port, err := freePort()
 		if err != nil {
 			return err
@@ -258,6 +260,88 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 				return fmt.Errorf("wait for %v, it is %v: %w", args[2:], v, err)
 			}
 		}
+	})
+}
+
+// five sets up AU, ID, MY, TH and VN, of which the first four sequence a ledger, and starts
+// their daemons.
+func five(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: five")
+	}
+	do := func(command ...string) { ts.Check(ts.Exec("entente", command...)) }
+	ids := []string{"AU", "ID", "MY", "TH", "VN"}
+	create := []string{"federation", "create", "--name", "bali", "--out", "fed.json", "--sequencers", "AU,ID,MY,TH"}
+	for i, id := range ids {
+		dir := strings.ToLower(id)
+		do("init", "--dir", dir, "--member", id, "--name", "Member "+id, "--listen", "/ip4/127.0.0.1/tcp/"+ts.Getenv(fmt.Sprintf("PORT%d", i+1)))
+		create = append(create, dir+"/member.json")
+	}
+	do(create...)
+	for _, id := range ids {
+		do("federation", "sign", "--dir", strings.ToLower(id), "fed.json")
+	}
+	for _, id := range ids {
+		do("federation", "join", "--dir", strings.ToLower(id), "fed.json")
+		serve(ts, false, []string{strings.ToLower(id)})
+	}
+}
+
+// settled waits until the ledger has a time and all that these nodes wrote is final there.
+func settled(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: settled dir...")
+	}
+	for _, dir := range args {
+		ledgerUntil(ts, dir, func(_ *api.Client, v ledger.Standing) (bool, error) {
+			return v.Waiting == 0 && v.Final == v.Entries && !v.Clock.IsZero(), nil
+		})
+	}
+}
+
+// level waits until all that is final at one node is final at another: level from to
+func level(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: level from to")
+	}
+	var from ledger.Standing
+	ask(ts, args[0], func(x *api.Client) error { return x.Get(context.Background(), "/ledger", &from) })
+	ledgerUntil(ts, args[1], func(_ *api.Client, v ledger.Standing) (bool, error) { return v.Final >= from.Final, nil })
+}
+
+// decided waits until so many proposals have ended for good by a node's copy of the ledger:
+// decided dir 2
+func decided(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: decided dir number")
+	}
+	ledgerUntil(ts, args[0], func(x *api.Client, _ ledger.Standing) (bool, error) {
+		var all []node.Proposal
+		err := x.Get(context.Background(), "/proposals", &all)
+		n := 0
+		for _, p := range all {
+			if p.Final {
+				n++
+			}
+		}
+		return fmt.Sprint(n) == args[1], err
+	})
+}
+
+func ledgerUntil(ts *testscript.TestScript, dir string, holds func(*api.Client, ledger.Standing) (bool, error)) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	ask(ts, dir, func(x *api.Client) error {
+		var v ledger.Standing
+		err := x.Get(ctx, "/ledger", &v)
+		for err == nil {
+			ok, bad := holds(x, v)
+			if ok || bad != nil {
+				return bad
+			}
+			err = x.Get(ctx, "/ledger/wait?seconds=1", &v)
+		}
+		return fmt.Errorf("wait for the ledger of %s, which stands so: %+v: %w", dir, v, err)
 	})
 }
 

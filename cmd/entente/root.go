@@ -19,6 +19,7 @@ import (
 	"entente/node/api"
 	"entente/node/config"
 	"entente/node/store"
+	"entente/simulations/bench"
 )
 
 // Exit codes, as the help says.
@@ -73,6 +74,7 @@ type app struct {
 
 // run executes one command line and returns the exit code.
 func run(args []string, in io.Reader, out, stderr io.Writer) int {
+	bench.Virtual()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	a := &app{in: in, out: out, err: stderr}
@@ -158,7 +160,7 @@ func (a *app) root() *cobra.Command {
 	root.PersistentFlags().StringVarP(&a.output, "output", "o", "table", "table or json")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
 	root.AddCommand(a.initCommand(), a.serve(), a.federation(), a.partner(), a.policy(), a.list(), a.round(), a.inbox(),
-		a.hit(), a.audit(), a.doctor(), a.backup(), a.restore(), a.demo(), a.bench())
+		a.hit(), a.ledger(), a.audit(), a.doctor(), a.backup(), a.restore(), a.demo(), a.bench())
 	for _, c := range root.Commands() {
 		needsCommand(c)
 	}

@@ -21,6 +21,7 @@ import (
 	"entente/node"
 	"entente/node/federation"
 	"entente/node/intake"
+	"entente/node/ledger"
 	"entente/node/rounds"
 	"entente/node/standing"
 	"entente/node/store"
@@ -42,6 +43,7 @@ const (
 	NotJoined      Code = "not_joined"
 	BadFile        Code = "bad_file"   // an import cannot read the file at all
 	BadRules       Code = "bad_rules"  // with findings
+	NoLedger       Code = "no_ledger"  // the federation keeps none
 	BadRoster      Code = "bad_roster" // a signature or entry is missing or wrong
 	alreadyChanged Code = "differs"    // a list of that name means something else
 )
@@ -99,11 +101,17 @@ func problem(err error) *Problem {
 		p.Code, p.Status, p.Message = NotJoined, http.StatusConflict, federation.ErrNotJoined.Error()
 	case errors.Is(err, rounds.ErrUnknownRound), errors.Is(err, rounds.ErrUnknownPartner), errors.Is(err, standing.ErrUnknown):
 		p.Code, p.Status = NotFound, http.StatusNotFound
+	case errors.Is(err, node.ErrNoLedger):
+		p.Code, p.Status = NoLedger, http.StatusConflict
+	case errors.Is(err, node.ErrWanted):
+		p.Code, p.Status = Invalid, http.StatusBadRequest
+	case errors.Is(err, node.ErrNoProposal), errors.Is(err, ledger.ErrNotHeld):
+		p.Code, p.Status = NotFound, http.StatusNotFound
 	case errors.Is(err, store.ErrNotFound): // all else that is asked for by name
 		p.Code, p.Status, p.Message = NotFound, http.StatusNotFound, "there is no list of that name"
 	case errors.Is(err, rounds.ErrNotServing):
 		p.Code, p.Status = NotServing, http.StatusConflict
-	case errors.Is(err, rounds.ErrState), errors.Is(err, rounds.ErrNothing), errors.Is(err, store.ErrListInUse),
+	case errors.Is(err, node.ErrUnaccounted), errors.Is(err, node.ErrByLedger), errors.Is(err, rounds.ErrState), errors.Is(err, rounds.ErrNothing), errors.Is(err, store.ErrListInUse),
 		errors.Is(err, errStopped), errors.Is(err, standing.ErrState):
 		p.Code, p.Status = WrongState, http.StatusConflict
 	case errors.Is(err, store.ErrListDiffers):
@@ -144,6 +152,7 @@ func Handler(n *node.Node) http.Handler {
 	h.rounds(a)
 	h.standing(a)
 	h.care(a)
+	h.ledger(a)
 	return mux
 }
 

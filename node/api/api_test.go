@@ -214,6 +214,7 @@ func operations(t *testing.T, c *api.Client, dir, roster string) []string {
 	}
 	lists := operationsOfLists(t, c, did)
 	operationsOfRounds(t, c, did)
+	operationsOfLedger(t, c, did)
 	operationsOfStanding(t, c, did)
 	did("POST", "/partners/{member}/stop", c.Post(ctx, "/partners/ID/stop", nil, nil))
 	if p := wrong(t, c.Post(ctx, "/rounds", request("us", "which"), nil)); p.Code != api.WrongState {
@@ -237,6 +238,14 @@ func operations(t *testing.T, c *api.Client, dir, roster string) []string {
 	did("POST", "/audit", c.Post(ctx, "/audit", nil, &folder))
 	if !filepath.IsAbs(folder.Path) || filepath.Base(folder.Path) != "audit" {
 		t.Errorf("audit folder is %s", folder.Path)
+	}
+	export := filepath.Join(t.TempDir(), "export")
+	did("POST", "/audit/export", c.Post(ctx, "/audit/export", api.Export{Path: export, First: "2020-01-01", Last: "2200-01-01"}, nil))
+	if _, err := os.Stat(filepath.Join(export, "submitted.log")); err != nil {
+		t.Errorf("export: %v", err)
+	}
+	if err := c.Post(ctx, "/audit/export", api.Export{Path: export + "2", First: "2020-01-32", Last: "2200-01-01"}, nil); err == nil {
+		t.Error("a day that is none is taken")
 	}
 	did("DELETE", "/lists/{name}", c.Delete(ctx, "/lists/"+url.PathEscape(lists)))
 	return done
@@ -305,6 +314,33 @@ func operationsOfRounds(t *testing.T, c *api.Client, did func(method, path strin
 	did("GET", "/rounds/{id}", c.Get(ctx, "/rounds/"+id, &v))
 	if v.State != "cancelled" {
 		t.Errorf("round is %s", v.State)
+	}
+}
+
+// operationsOfLedger asks a node whose federation keeps no ledger; what they answer where there
+// is one, the stories show.
+func operationsOfLedger(t *testing.T, c *api.Client, did func(method, path string, err error)) {
+	t.Helper()
+	ctx := t.Context()
+	for _, o := range []struct {
+		method, path, asked string
+		body                any
+	}{
+		{"GET", "/ledger", "/ledger", nil}, {"GET", "/ledger/wait", "/ledger/wait?seconds=1", nil},
+		{"GET", "/ledger/entries", "/ledger/entries?from=0&most=5", nil}, {"GET", "/ledger/checkpoint", "/ledger/checkpoint", nil},
+		{"GET", "/ledger/proof/{index}", "/ledger/proof/3", nil}, {"GET", "/proposals", "/proposals", nil},
+		{"POST", "/proposals", "/proposals", node.Wanted{Action: "suspend", Member: "ID", Days: 1}},
+		{"POST", "/proposals/{id}/approve", "/proposals/abcd/approve", nil},
+		{"POST", "/proposals/{id}/object", "/proposals/abcd/object", nil},
+	} {
+		err := c.Get(ctx, o.asked, nil)
+		if o.method == "POST" {
+			err = c.Post(ctx, o.asked, o.body, nil)
+		}
+		if p := wrong(t, err); p.Code != api.NoLedger {
+			t.Errorf("%s %s: %+v", o.method, o.path, p)
+		}
+		did(o.method, o.path, nil)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"entente/node/store"
 	"entente/policy"
 	"entente/protocol/indicator"
+	"entente/protocol/ledgerfile"
 	"entente/protocol/roster"
 )
 
@@ -33,11 +34,21 @@ type File struct {
 
 type fileInput struct{ Body File }
 
+// Export says which days an auditor is shown, and where that is written.
+type Export struct {
+	Path  string `json:"path"`  // of the new folder
+	First string `json:"first"` // day, as 2026-01-31
+	Last  string `json:"last"`
+}
+
+type exportInput struct{ Body Export }
+
 // Signed is a signature over a roster.
 type Signed struct {
-	Name  string `json:"name"`
-	File  string `json:"file"`  // of the signature
-	Words string `json:"words"` // of the roster, to compare by telephone
+	Name   string       `json:"name"`
+	File   string       `json:"file"`             // of the signature
+	Words  string       `json:"words"`            // of the roster, to compare by telephone
+	Ledger *node.Ledger `json:"ledger,omitempty"` // absent if the federation keeps none in common
 }
 
 type memberInput struct {
@@ -56,7 +67,7 @@ func (h handlers) federation(a huma.API) {
 		if err != nil {
 			return Signed{}, err
 		}
-		return Signed{Name: r.Name, File: file, Words: roster.Words(r.Digest())}, nil
+		return Signed{Name: r.Name, File: file, Words: roster.Words(r.Digest()), Ledger: node.LedgerOf(r)}, nil
 	})
 	operation(a, http.MethodPost, "/federation/join", "Live by a roster that every member has signed", func(ctx context.Context, in *fileInput) (node.Federation, error) {
 		return h.node.JoinFederation(ctx, in.Body.Path)
@@ -306,4 +317,15 @@ func (h handlers) care(a huma.API) {
 		}
 		return File{Path: dir}, h.node.Mirror(ctx)
 	})
+	operation(a, http.MethodPost, "/audit/export", "Write what an auditor is shown of some days to a new folder", done(func(ctx context.Context, in *exportInput) error {
+		first, err := ledgerfile.ParseDay(in.Body.First)
+		if err != nil {
+			return err
+		}
+		last, err := ledgerfile.ParseDay(in.Body.Last)
+		if err != nil {
+			return err
+		}
+		return h.node.ExportAudit(ctx, in.Body.Path, ledgerfile.Period{First: first, Last: last})
+	}))
 }

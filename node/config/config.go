@@ -14,6 +14,7 @@
 //	[control] socket                  who may open this socket commands the node
 //	[keys]    unlock, unlock_from     who can read that source can use the node's keys
 //	[limits]  rounds                  rounds at once
+//	[ledger]  patience                how long the ledger may stand still before rounds stop
 //	[log]     level                   no level logs an indicator
 package config
 
@@ -43,6 +44,7 @@ type Config struct {
 	Control Control `toml:"control"`
 	Keys    Keys    `toml:"keys"`
 	Limits  Limits  `toml:"limits"`
+	Ledger  Ledger  `toml:"ledger"`
 	Log     Log     `toml:"log"`
 }
 
@@ -76,6 +78,13 @@ type Limits struct {
 	Rounds int `toml:"rounds"` // match rounds that run at once; more wait
 }
 
+// Ledger says what this node expects of the common ledger, if its federation keeps one.
+type Ledger struct {
+	// Patience is how long an own entry may wait to become final before this node begins no
+	// new rounds: what nobody can account for must not go on.
+	Patience Duration `toml:"patience"`
+}
+
 // Log says how much the node tells.
 type Log struct {
 	Level string `toml:"level"` // debug, info, warn or error
@@ -103,6 +112,7 @@ func Default() Config {
 		Network: Network{Listen: []string{}, Announce: []string{}, IdleTimeout: Duration(2 * time.Minute)},
 		Control: Control{Socket: "control.sock"},
 		Limits:  Limits{Rounds: 4},
+		Ledger:  Ledger{Patience: Duration(72 * time.Hour)},
 		Log:     Log{Level: "info"},
 	}
 }

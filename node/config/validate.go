@@ -17,6 +17,8 @@ const (
 	maxRounds    = 64
 	minIdle      = 5 * time.Second
 	maxIdle      = time.Hour
+	minPatience  = time.Hour
+	maxPatience  = 30 * 24 * time.Hour
 )
 
 // Validate reports every setting that is out of range, by its key. What an address must
@@ -61,6 +63,9 @@ func (c Config) Validate() error {
 	}
 	if c.Limits.Rounds < 1 || c.Limits.Rounds > maxRounds {
 		wrong("limits.rounds", "must be between 1 and %d", maxRounds)
+	}
+	if d := time.Duration(c.Ledger.Patience); d < minPatience || d > maxPatience {
+		wrong("ledger.patience", "must be between %s and %s", minPatience, maxPatience)
 	}
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
 		wrong("log.level", "must be debug, info, warn or error")

@@ -47,6 +47,11 @@ unlock_from = {{.Keys.UnlockFrom | text}}
 # Match rounds that run at once; more wait.
 rounds = {{.Limits.Rounds}}
 
+[ledger]
+# If the federation keeps a common ledger: no new rounds begin while an own entry has
+# waited so long to become final.
+patience = {{.Ledger.Patience | span}}
+
 [log]
 # debug, info, warn or error. No level logs an indicator.
 level = {{.Log.Level | text}}

@@ -91,6 +91,7 @@ type Federation struct {
 	digest   [32]byte
 	own      Partner
 	partners []Partner // ascending by ID
+	peers    []Peer    // whom the channel may speak with; also members without a part
 }
 
 // Roster returns the roster.
@@ -117,20 +118,42 @@ func (f *Federation) Find(id string) (Partner, bool) {
 	return f.partners[i], true
 }
 
-// Peers returns whom the channel may speak with.
-func (f *Federation) Peers() []Peer {
-	ps := make([]Peer, len(f.partners))
-	for i, p := range f.partners {
-		ps[i] = Peer{ID: p.ID, Key: p.Transport, Addresses: slices.Clone(p.Addresses)}
-	}
-	return ps
-}
+// Peers returns whom the channel may speak with. A suspended member is among them, since it
+// has to learn when it is readmitted; it is no partner.
+func (f *Federation) Peers() []Peer { return slices.Clone(f.peers) }
 
-// newFederation verifies a roster with its signatures for the holder of these keys.
+// newFederation verifies a roster with its signatures for the holder of these keys. With a
+// ledger it is what the ledger begins with, of which this member need not have been part:
+// who is a member now the ledger says.
 func newFederation(r roster.Roster, signatures []roster.Signature, id string, keys Keys) (*Federation, error) {
 	if err := r.Verify(signatures); err != nil {
 		return nil, err
 	}
+	f, err := build(r, nil, id)
+	if err == nil && !r.HasLedger() {
+		err = checkKeys(f.own.Member, id, keys)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// Vouched is the federation under a roster for which somebody else vouches: the ledger, in
+// which a quorum of its members agreed to it. The suspended have no part in rounds. The error
+// is an *OwnEntryError if this member is not in it, or with other keys.
+func Vouched(r roster.Roster, suspended []string, id string, keys Keys) (*Federation, error) {
+	f, err := build(r, suspended, id)
+	if err == nil {
+		err = checkKeys(f.own.Member, id, keys)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+func build(r roster.Roster, suspended []string, id string) (*Federation, error) {
 	f := &Federation{roster: r, digest: r.Digest()}
 	for _, m := range r.Members {
 		key, err := m.PublicKey()
@@ -144,12 +167,12 @@ func newFederation(r roster.Roster, signatures []roster.Signature, id string, ke
 		p := Partner{Member: m, Key: key, Digest: digest}
 		if m.ID == id {
 			f.own = p
-		} else {
+			continue
+		}
+		f.peers = append(f.peers, Peer{ID: p.ID, Key: p.Transport, Addresses: slices.Clone(p.Addresses)})
+		if !slices.Contains(suspended, m.ID) {
 			f.partners = append(f.partners, p)
 		}
-	}
-	if err := checkKeys(f.own.Member, id, keys); err != nil {
-		return nil, err
 	}
 	return f, nil
 }

@@ -250,3 +250,35 @@ func TestSignNamesItsFile(t *testing.T) {
 		t.Errorf("in the current folder: %s, %v", name, err)
 	}
 }
+
+// A roster that says who sequences a ledger is signed, joined, loaded and kept as any other.
+func TestRosterWithLedger(t *testing.T) {
+	au, id := newNode(t, "AU", 1), newNode(t, "ID", 2)
+	file := filepath.Join(t.TempDir(), "fed.json")
+	cards := []string{filepath.Join(au.dir, CardName), filepath.Join(id.dir, CardName)}
+	spread := roster.Spread{Blocs: []roster.Bloc{{Name: "all", Members: []string{"ID", "AU"}}}, Wanted: 1}
+	if _, err := CreateWithLedger("bali", file, cards, []string{"TH"}, spread); err == nil || !strings.Contains(err.Error(), "TH is not a member") {
+		t.Errorf("a stranger would sequence: %v", err)
+	}
+	r, err := CreateWithLedger("bali", file, cards, []string{"ID", "AU"}, spread)
+	if err != nil || !slices.Equal(r.Sequencers, []string{"AU", "ID"}) {
+		t.Fatalf("%v, %v", r.Sequencers, err)
+	}
+	for _, n := range []node{au, id} {
+		if _, _, err := Sign(n.dir, file, n.key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := join(t, au, file)
+	keptWhole(t, au, f, file)
+	loaded, err := Load(au.dir, "AU", au.keys)
+	if err != nil || loaded.Digest() != r.Digest() || !loaded.Roster().HasLedger() || loaded.Roster().Spread.Wanted != 1 {
+		t.Errorf("%v", err)
+	}
+	altered := strings.Replace(string(read(t, file)), `"blocs_wanted": 1`, `"blocs_wanted": 0`, 1)
+	write(t, file, []byte(altered))
+	var amiss *roster.VerifyError
+	if _, err := Join(id.dir, file, id.keys, Last{}); !errors.As(err, &amiss) || len(amiss.Other) != 2 {
+		t.Errorf("what nobody signed was joined: %v", err)
+	}
+}

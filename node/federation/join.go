@@ -23,6 +23,12 @@ const (
 // Create draws up a roster from card files and writes it to out, which must not exist:
 // signatures that already lie beside a roster would be for another one.
 func Create(name, out string, cards []string) (roster.Roster, error) {
+	return CreateWithLedger(name, out, cards, nil, roster.Spread{})
+}
+
+// CreateWithLedger is Create for a federation that keeps a common ledger, which these
+// members sequence. They and the blocs may be in any order.
+func CreateWithLedger(name, out string, cards, sequencers []string, spread roster.Spread) (roster.Roster, error) {
 	var cs []roster.Card
 	for _, file := range cards {
 		c, err := ReadCardFile(file)
@@ -31,7 +37,7 @@ func Create(name, out string, cards []string) (roster.Roster, error) {
 		}
 		cs = append(cs, c)
 	}
-	r, err := roster.New(name, cs)
+	r, err := roster.NewWithLedger(name, cs, sequencers, spread)
 	if err != nil {
 		return roster.Roster{}, fmt.Errorf("create federation: %w", err)
 	}
@@ -110,16 +116,23 @@ func checkOwnCard(dir string, r roster.Roster) (id string, err error) {
 // Join makes the roster in file, with the signatures beside it, the one that binds the
 // node in dir. Joining the same roster again is allowed; a different one must be a later
 // version of the federation that was joined before, and later than what the node's own
-// chains name: the files alone may have come back from an old backup.
+// chains name: the files alone may have come back from an old backup. The roster with which a
+// ledger begins need not have an entry for this node: it may come in later.
 func Join(dir, file string, keys Keys, last Last) (*Federation, error) {
 	source := os.DirFS(filepath.Dir(file))
 	r, signatures, err := roster.Load(source, filepath.Base(file))
 	if err != nil {
 		return nil, fmt.Errorf("join federation: %w", err)
 	}
-	id, err := checkOwnCard(dir, r)
+	card, err := ReadCard(dir)
 	if err != nil {
 		return nil, fmt.Errorf("join federation: %w", err)
+	}
+	id, ledger := card.Member.ID, r.HasLedger()
+	if !ledger {
+		if _, err := checkOwnCard(dir, r); err != nil {
+			return nil, fmt.Errorf("join federation: %w", err)
+		}
 	}
 	f, err := newFederation(r, signatures, id, keys)
 	if err != nil {
@@ -133,7 +146,7 @@ func Join(dir, file string, keys Keys, last Last) (*Federation, error) {
 	case old.roster.Name != r.Name || old.roster.Version >= r.Version:
 		return nil, fmt.Errorf("join federation: this node is bound by version %d of %q already", old.roster.Version, old.roster.Name)
 	}
-	if last.Digest != f.digest && last.Version >= r.Version {
+	if !ledger && last.Digest != f.digest && last.Version >= r.Version {
 		return nil, fmt.Errorf("join federation: this node's log says that it joined version %d already (%s); join that roster or a later one",
 			last.Version, roster.Words(last.Digest))
 	}

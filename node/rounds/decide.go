@@ -53,6 +53,10 @@ func (t *talk) decision(ctx context.Context) (*round.Message, error) {
 	if len(t.file.Grounds) == 0 {
 		t.file.Grounds = []string{"no rule was asked: there is no own list of this kind"}
 	}
+	if err := t.s.o.Accounted(ctx); err != nil {
+		t.file.Grounds = []string{err.Error()}
+		return nil, t.refuse(ctx, grant)
+	}
 	merged := terms.Merge(grant.Terms, t.machine.Offer().Granted)
 	if len(lists) == 0 || !merged.Open() {
 		return nil, t.refuse(ctx, grant)

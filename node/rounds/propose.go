@@ -79,6 +79,9 @@ func (s *Service) Propose(ctx context.Context, r Request) (View, error) {
 	if !p.grant.Open() {
 		return View{}, s.denied(ctx, p)
 	}
+	if err := s.o.Accounted(ctx); err != nil {
+		return View{}, err
+	}
 	parties, err := s.parties(p.ask.partner.ID)
 	if err != nil {
 		return View{}, err

@@ -51,7 +51,7 @@ type Stream interface {
 // sets none.
 type Tap func(member string, stream io.ReadWriter) io.ReadWriter
 
-// Options wires a Service. All fields but Tap and Log are required.
+// Options wires a Service. All fields but Accounted, Tap and Log are required.
 type Options struct {
 	Self       string
 	Key        *sign.PrivateKey
@@ -61,8 +61,11 @@ type Options struct {
 	Open       func(ctx context.Context, member string) (Stream, error)
 	Audit      func(ctx context.Context) error // brings the audit folder up to date
 	Limit      int                             // rounds at once
-	Tap        Tap                             // for demonstrations and tests
-	Log        *slog.Logger
+	// Accounted says why no new round may begin, because earlier ones are not accounted for
+	// yet; nil if one may [always].
+	Accounted func(ctx context.Context) error
+	Tap       Tap // for demonstrations and tests
+	Log       *slog.Logger
 }
 
 // Service runs the rounds of one node. It is safe for concurrent use.
@@ -120,6 +123,9 @@ var (
 func New(o Options) *Service {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Accounted == nil {
+		o.Accounted = func(context.Context) error { return nil }
 	}
 	return &Service{o: o, changed: make(chan struct{}), talks: map[round.ID]*conversation{}, progress: map[round.ID]progress{}, storing: func() error { return nil }, stored: func() {}}
 }

@@ -67,6 +67,10 @@ func (t *talk) decision(ctx context.Context) (*round.Message, error) {
 		}
 		return noteDecision(tx, t.f.ID, a, t.f.machine.Offer().Kinds, g)
 	}
+	if err := t.s.o.Accounted(ctx); err != nil {
+		t.f.Grounds = []string{err.Error()}
+		return nil, t.refuse(ctx, noted)
+	}
 	switch {
 	case len(lists) == 0 || !merged.Open():
 		return nil, t.refuse(ctx, noted)

@@ -65,8 +65,11 @@ type Options struct {
 	Open       func(ctx context.Context, member string) (rounds.Stream, error)
 	Audit      func(ctx context.Context) error // brings the audit folder up to date
 	Limit      int                             // streams of partners at once
-	Tap        rounds.Tap                      // for demonstrations and tests
-	Log        *slog.Logger
+	// Accounted says why no new round may begin, because earlier ones are not accounted for
+	// yet; nil if one may [always].
+	Accounted func(ctx context.Context) error
+	Tap       rounds.Tap // for demonstrations and tests
+	Log       *slog.Logger
 }
 
 // Service runs the standing rounds of one node. It is safe for concurrent use.
@@ -150,6 +153,9 @@ var (
 func New(o Options) *Service {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Accounted == nil {
+		o.Accounted = func(context.Context) error { return nil }
 	}
 	return &Service{o: o, wake: make(chan struct{}, 1), every: passEvery, held: matchTags, changed: make(chan struct{}),
 		talks: map[standing.ID]*conversation{}, retries: map[standing.ID]retry{}, peeked: map[feedID]peek{},

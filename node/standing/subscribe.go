@@ -251,6 +251,9 @@ func (s *Service) Subscribe(ctx context.Context, r Request) (View, error) {
 		err := s.o.Store.Update(ctx, func(tx *store.Tx) error { return noteDecision(tx, standing.ID{}, p.ask, p.kinds, p.grant) })
 		return View{}, errors.Join(err, &rounds.DeniedError{Grounds: p.grant.grounds})
 	}
+	if err := s.o.Accounted(ctx); err != nil {
+		return View{}, err
+	}
 	parties, err := s.parties(r.Partner)
 	if err != nil {
 		return View{}, err

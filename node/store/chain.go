@@ -26,6 +26,26 @@ func (t *Tx) Append(chain entry.Chain, kind entry.Kind, body []byte, now time.Ti
 	return t.putEntry(chain, s)
 }
 
+// Appended is closed when an entry is added to a chain. Take it before looking.
+func (s *Store) Appended() <-chan struct{} {
+	s.grown.Lock()
+	defer s.grown.Unlock()
+	if s.grown.c == nil {
+		s.grown.c = make(chan struct{})
+	}
+	return s.grown.c
+}
+
+// announce wakes whoever waits for entries.
+func (s *Store) announce() {
+	s.grown.Lock()
+	defer s.grown.Unlock()
+	if s.grown.c != nil {
+		close(s.grown.c)
+		s.grown.c = nil
+	}
+}
+
 // Head returns the state of a chain: what the next entry follows.
 func (t *Tx) Head(chain entry.Chain) (entry.Head, error) {
 	var b []byte

@@ -55,13 +55,17 @@ func TestKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.take(t, "ID", l)
+	sealed, err := entry.Body(entry.Sealed{Digest: make([]byte, entry.DigestSize)})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for n, s := range []string{"offered", "agreed", "done"} {
 		r := Round{ID: id, State: s, Created: moment0, Record: []byte(s), Secret: []byte("secret")}
 		if s == "done" {
 			r.Secret = nil
 		}
 		d.update(t, func(tx *Tx) error {
-			return errors.Join(tx.PutRound(r), tx.Append(entry.Local, entry.RoundState, nil, moment0), tx.Append(entry.Submitted, entry.Created, nil, moment0))
+			return errors.Join(tx.PutRound(r), tx.Append(entry.Local, entry.RoundState, nil, moment0), tx.Append(entry.Submitted, entry.SealedDigest, sealed, moment0))
 		})
 		if err := d.Journal(id, 0).Put(ctx, "tags", n, []byte{byte(n)}); err != nil {
 			t.Fatal(err)

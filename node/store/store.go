@@ -76,6 +76,11 @@ type Store struct {
 		ends   map[string]logEnd // of the logs that this process has read through
 	}
 
+	grown struct { // who waits for entries; see Appended
+		sync.Mutex
+		c chan struct{}
+	}
+
 	unforgotten atomic.Bool // something erased may still be in the log file; see forget
 
 	flushRows int // see the constant; tests set it smaller

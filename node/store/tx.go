@@ -63,6 +63,7 @@ func (s *Store) Update(ctx context.Context, f func(*Tx) error) error {
 	if t.appended {
 		s.advanceHeads(context.WithoutCancel(ctx))
 		_ = s.step(stepHeads)
+		s.announce()
 	}
 	if t.erased || s.unforgotten.Load() {
 		s.forget(context.WithoutCancel(ctx))
