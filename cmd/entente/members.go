@@ -18,7 +18,7 @@ import (
 
 func (a *app) federation() *cobra.Command {
 	c := &cobra.Command{Use: "federation", Short: "Draw up, sign, join and show the roster of members"}
-	c.AddCommand(a.federationCreate(), a.federationSign(), a.federationJoin(), a.federationShow(), a.federationPropose(),
+	c.AddCommand(a.federationCreate(), a.federationSign(), a.federationJoin(), a.federationShow(), a.federationPropose(), a.federationSuspend(),
 		a.federationProposals(), a.federationHistory(),
 		a.federationAnswer("approve", "Agree to a proposed change", "approved"),
 		a.federationAnswer("object", "Object to new keys for this member, because the old ones are not lost", "objected"))
@@ -138,7 +138,7 @@ func (a *app) federationJoin() *cobra.Command {
 
 func (a *app) federationShow() *cobra.Command {
 	c := &cobra.Command{
-		Use: "show", Short: "Show the roster and its members", Args: exactly(0),
+		Use: "show", Aliases: []string{"members"}, Short: "Show the roster and its members", Args: exactly(0),
 		Example: "  entente federation show --dir au",
 	}
 	c.RunE = func(c *cobra.Command, _ []string) error {

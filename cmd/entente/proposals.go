@@ -54,6 +54,16 @@ effect when enough members have approved it and that is final.`,
 	return c
 }
 
+// federationSuspend is the change that may have to be quick to find.
+func (a *app) federationSuspend() *cobra.Command {
+	c := a.proposing("suspend MEMBER", "Propose that a member has no part until it is readmitted", 1, func(w *node.Wanted, args []string) error {
+		w.Member = strings.ToUpper(args[0])
+		return nil
+	})
+	c.Example = "  entente federation suspend --dir au VN"
+	return c
+}
+
 // proposing makes a command that proposes one change.
 func (a *app) proposing(use, short string, takes int, fill func(w *node.Wanted, args []string) error) *cobra.Command {
 	verb, _, _ := strings.Cut(use, " ")

@@ -21,8 +21,10 @@ const (
 	patience = 10 * time.Second
 	// retryTime is how often entries that are on their way are handed in again.
 	retryTime = 2 * time.Second
-	// dutyTime is how often a node looks for what it has to write.
-	dutyTime = 5 * time.Second
+	// A node looks for what it has to write when the ledger has grown, but not more often than
+	// dutyPause, and every dutyTime.
+	dutyPause = time.Second
+	dutyTime  = 10 * time.Second
 )
 
 // handIn brings the entries of the own chain that are not in the ledger to a sequencer, and
@@ -162,9 +164,7 @@ func (s *Service) duties(ctx context.Context) {
 		if err := s.duty(ctx, s.o.Now().Sub(begun), &named); err != nil && ctx.Err() == nil {
 			s.alarm("an entry for the ledger was not written: " + err.Error())
 		}
-		select {
-		case <-time.After(dutyTime):
-		case <-ctx.Done():
+		if !wait(ctx, dutyPause) {
 			return
 		}
 		select {

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"entente/node/audit"
 	"entente/protocol/entry"
+	"entente/protocol/ledgerfile"
 )
 
 // alteredFolder is the copy of Australia's audit folder in which one byte is altered.
@@ -23,10 +25,12 @@ func (s *story) audit(ctx context.Context) error {
 		"signatures: is the roster signed by all, does every entry follow the one before, is every receipt signed by both sides?")
 	for _, id := range ids() {
 		m := s.stage.members[id]
-		if err := m.Mirror(ctx); err != nil {
+		folder := filepath.Join(s.base, id+"-audit")
+		days := ledgerfile.Period{First: ledgerfile.DayOf(s.began.UnixMilli()), Last: ledgerfile.DayOf(time.Now().UnixMilli())}
+		if err := m.ExportAudit(ctx, folder, days); err != nil {
 			return err
 		}
-		report, err := audit.Check(os.DirFS(m.AuditDir()), audit.Certificate)
+		report, err := audit.Check(os.DirFS(folder), audit.Certificate)
 		if err != nil {
 			return err
 		}

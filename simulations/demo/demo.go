@@ -81,6 +81,7 @@ func (s *story) acts() []act {
 		{"What went over the line", s.line},
 		{"A partner who guesses", s.guesses},
 		{"Thailand says no", s.refusal},
+		{"The record that all three keep", s.ledger},
 		{"The auditor comes", s.audit},
 		{"What to type next", s.next},
 	}

@@ -11,6 +11,7 @@ import (
 	"entente/node"
 	"entente/node/config"
 	"entente/node/federation"
+	"entente/protocol/roster"
 	"entente/node/rounds"
 )
 
@@ -71,7 +72,7 @@ func (s *stage) found(ctx context.Context, ports []int) (string, error) {
 		cards = append(cards, filepath.Join(s.dir(id), federation.CardName))
 	}
 	file := filepath.Join(s.base, "fed.json")
-	if _, err := federation.Create("demonstration", file, cards); err != nil {
+	if _, err := federation.CreateWithLedger("demonstration", file, cards, ids(), roster.Spread{}); err != nil {
 		return "", err
 	}
 	for _, id := range ids() {
