@@ -65,7 +65,9 @@ func (s *Service) take(ctx context.Context, member string, signed checkpoint.Sig
 		return s.extend(signed, from, nil)
 	}
 	if q := s.sequencer(); q != nil && q.reaches(ctx, c.Size) { // Raft brings it, and it is checked once
-		return s.extend(signed, c.Size, nil)
+		if err := s.extend(signed, c.Size, nil); !errors.Is(err, ErrNotHeld) {
+			return err
+		} // Raft has brought something else
 	}
 	if from <= size && from+uint64(len(entries)) == c.Size {
 		return s.extend(signed, from, entries)

@@ -59,6 +59,9 @@ func (q *sequencer) drive(ctx context.Context) {
 			continue
 		}
 		q.s.o.Log.Info("ledger: a checkpoint is not final yet", slog.Uint64("entries", goal), slog.Any("reason", err))
+		if q.order.Leader() != q.s.o.Self {
+			q.s.hurry() // it may be final, and this member behind
+		}
 		wait(ctx, pauseTime+time.Duration(min(time.Since(since)/4, standInTime)))
 	}
 }
