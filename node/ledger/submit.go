@@ -32,7 +32,12 @@ const (
 func (s *Service) handIn(ctx context.Context) {
 	var since time.Time // that the oldest of them waits
 	var oldest uint64
+	var last time.Time // that entries were handed in
 	for turn := 0; ; turn++ {
+		// Of many entries one after the other the first goes at once, the others together.
+		if !wait(ctx, pauseTime-time.Since(last)) {
+			return
+		}
 		grown, appended := s.mirror.Changed(), s.o.Chain.Appended()
 		list, head, err := s.unordered(ctx)
 		var again <-chan time.Time
@@ -41,6 +46,7 @@ func (s *Service) handIn(ctx context.Context) {
 				since, oldest = s.o.Now(), head
 			}
 			s.submit(ctx, list, s.o.Now().Sub(since) > patience, turn)
+			last = time.Now()
 			again = time.After(retryTime)
 		} else {
 			since = time.Time{}
