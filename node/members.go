@@ -40,8 +40,8 @@ type Federation struct {
 	Pending  string    `json:"pending,omitempty"` // why this node has no part yet
 }
 
-// Ledger is what a roster says of the federation's common ledger: who orders it when it
-// begins, and of how many blocs those must be who sign it.
+// Ledger is who orders the federation's common ledger, and of how many blocs those must be who
+// sign it: when it begins, as a roster says, or now.
 type Ledger struct {
 	Sequencers  []string `json:"sequencers"`
 	Blocs       []Bloc   `json:"blocs"`
@@ -59,8 +59,12 @@ func LedgerOf(r roster.Roster) *Ledger {
 	if !r.HasLedger() {
 		return nil
 	}
-	l := &Ledger{Sequencers: r.Sequencers, Blocs: []Bloc{}, BlocsWanted: r.Spread.Wanted}
-	for _, b := range r.Spread.Blocs {
+	return ledgerOf(r.Sequencers, r.Spread)
+}
+
+func ledgerOf(sequencers []string, s roster.Spread) *Ledger {
+	l := &Ledger{Sequencers: sequencers, Blocs: []Bloc{}, BlocsWanted: s.Wanted}
+	for _, b := range s.Blocs {
 		l.Blocs = append(l.Blocs, Bloc{Name: b.Name, Members: b.Members})
 	}
 	return l
@@ -227,7 +231,10 @@ func (n *Node) Federation(ctx context.Context) (Federation, error) {
 		return Federation{}, err
 	}
 	out := Federation{
-		Name: f.Roster().Name, Version: f.Roster().Version, Words: f.Words(), Own: n.ID(), OwnWords: own, Ledger: LedgerOf(f.Roster()),
+		Name: f.Roster().Name, Version: f.Roster().Version, Words: f.Words(), Own: n.ID(), OwnWords: own,
+	}
+	if l := n.ledger.Load(); l != nil {
+		out.Ledger = ledgerOf(l.Order())
 	}
 	status := map[string]transport.Peer{}
 	if t := n.channel.Load(); t != nil {

@@ -78,7 +78,7 @@ func memberIDs(list []string) (ids []string, err error) {
 
 // orderedBy says who orders and signs a ledger, to go on a sentence.
 func orderedBy(l *node.Ledger) string {
-	text := "ordered by " + and(l.Sequencers) + " when it begins"
+	text := "ordered by " + and(l.Sequencers)
 	if l.BlocsWanted > 0 {
 		text += fmt.Sprintf("; those who sign it must be of at least %d different blocs", l.BlocsWanted)
 	}

@@ -37,9 +37,9 @@ func TestStories(t *testing.T) {
 	})
 }
 
-// setUp gives a story six free ports and a place for its daemons, which end with it.
+// setUp gives a story five free ports and a place for its daemons, which end with it.
 func setUp(e *testscript.Env) error {
-	for i := range 6 {
+	for i := range 5 {
 		port, err := freePort()
 		if err != nil {
 			return err

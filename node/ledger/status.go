@@ -241,6 +241,14 @@ func (s *Service) Members() (r roster.Roster, suspended []string) {
 	return r, suspended
 }
 
+// Order is who orders entries by what is final, and of which blocs those who decide must be.
+func (s *Service) Order() (sequencers []string, spread roster.Spread) {
+	if !s.mirror.FinalState(func(st *replay.State) { sequencers, spread = st.Sequencers(), st.Spread() }) {
+		sequencers, spread = s.o.Roster.Sequencers, s.o.Roster.Spread
+	}
+	return sequencers, spread
+}
+
 // Knows reports whether a roster is or was in force by what is final.
 func (s *Service) Knows(digest [32]byte) (known bool) {
 	if !s.mirror.FinalState(func(st *replay.State) { known = st.InForce(digest) }) {

@@ -7,6 +7,7 @@ import (
 	"entente/crypto/sign"
 	"entente/protocol/checkpoint"
 	"entente/protocol/entry"
+	"entente/protocol/roster"
 )
 
 // Clone returns a state that goes on from here by itself: what would follow can be tried
@@ -58,6 +59,10 @@ func (s *State) InForce(digest [32]byte) bool {
 	_, known := s.rosters[digest]
 	return known
 }
+
+// Spread says which blocs there are, and of how many those who decide must be. It must not be
+// changed.
+func (s *State) Spread() roster.Spread { return s.spread }
 
 // Quorum is how many members must approve a proposal, or cosign a checkpoint, now.
 func (s *State) Quorum() int { return checkpoint.Quorum(len(s.activeIDs())) }
