@@ -3,29 +3,11 @@ package oprf
 import (
 	"bytes"
 	"errors"
-	"runtime"
 	"testing"
 
 	"entente/crypto/ristretto"
+	"entente/protocol/vectors/memory"
 )
-
-// allocated returns the bytes that f allocates. What is more than the least promise is
-// measured again and the least counts: the runtime empties pools when it likes, and
-// filling one anew is not the input's doing.
-func allocated(f func()) uint64 {
-	least := ^uint64(0)
-	for range 5 {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		f()
-		runtime.ReadMemStats(&after)
-		least = min(least, after.TotalAlloc-before.TotalAlloc)
-		if least <= 64<<10 {
-			break
-		}
-	}
-	return least
-}
 
 // FuzzElements: what decodes must encode to the same bytes, what does not must say why,
 // and memory stays in proportion to the input.
@@ -41,7 +23,7 @@ func FuzzElements(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var err error
-		used := allocated(func() {
+		used := memory.Allocated(func() {
 			var points ristretto.Points
 			if err = w.read(&points, data); err != nil {
 				return

@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"reflect"
-	"runtime"
 	"slices"
 	"testing"
 	"testing/iotest"
@@ -13,6 +12,7 @@ import (
 
 	"entente/crypto/seal"
 	"entente/protocol/indicator"
+	"entente/protocol/vectors/memory"
 )
 
 // fullRecord sets every field of a record, so that a forgotten one shows.
@@ -117,7 +117,7 @@ func FuzzStored(f *testing.F) {
 	f.Add(appendStored(nil, stored{}))
 	f.Add([]byte{storedVersion, 0xff, 0xff, 0xff, 0xff, 0x0f})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		used := allocated(func() {
+		used := memory.Allocated(func() {
 			_, _ = decodeHead(b)
 			s, err := decodeStored(b)
 			if err == nil && !bytes.Equal(appendStored(nil, s), b) {
@@ -135,7 +135,7 @@ func FuzzSegment(f *testing.F) {
 		n = min(n, segmentItems)
 		var items []SnapshotItem
 		var err error
-		used := allocated(func() { items, err = decodeSegment(b, int(n)) })
+		used := memory.Allocated(func() { items, err = decodeSegment(b, int(n)) })
 		bound(t, used, b)
 		if err == nil && len(items) != int(n) {
 			t.Errorf("%d items, not %d", len(items), n)
@@ -149,7 +149,7 @@ func FuzzFiles(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var files map[string][]byte
 		var err error
-		used := allocated(func() { files, err = decodeFiles(b) })
+		used := memory.Allocated(func() { files, err = decodeFiles(b) })
 		bound(t, used, b)
 		if err != nil {
 			return
@@ -182,24 +182,6 @@ func FuzzBackup(f *testing.F) {
 			t.Error("more came out than went in")
 		}
 	})
-}
-
-// allocated returns the bytes that f allocates. What is more than the least promise is
-// measured again and the least counts: the runtime empties pools when it likes, and
-// filling one anew is not the input's doing.
-func allocated(f func()) uint64 {
-	least := ^uint64(0)
-	for range 5 {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		f()
-		runtime.ReadMemStats(&after)
-		least = min(least, after.TotalAlloc-before.TotalAlloc)
-		if least <= 64<<10 {
-			break
-		}
-	}
-	return least
 }
 
 func bound(t *testing.T, used uint64, b []byte) {

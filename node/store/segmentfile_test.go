@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"entente/crypto/seal"
+	"entente/protocol/vectors/memory"
 )
 
 // entryAt is the n-th entry of a test's segment: keys are gap apart.
@@ -520,7 +521,7 @@ func FuzzSegmentInfo(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var info SegmentInfo
 		var err error
-		bound(t, allocated(func() { info, err = DecodeSegmentInfo(b) }), b)
+		bound(t, memory.Allocated(func() { info, err = DecodeSegmentInfo(b) }), b)
 		if err == nil && !bytes.Equal(info.Encode(), b) {
 			t.Error("not the bytes that were read")
 		}
@@ -538,7 +539,7 @@ func FuzzSegmentFooter(f *testing.F) {
 		}
 		var index []byte
 		var err error
-		bound(t, allocated(func() { index, err = info.decodeFooter(b) }), b)
+		bound(t, memory.Allocated(func() { index, err = info.decodeFooter(b) }), b)
 		if err == nil && (len(index) != info.chunks()*info.KeyLength || !bytes.Equal(info.encodeFooter(index), b)) {
 			t.Error("not the bytes that were read")
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"entente/protocol/vectors/memory"
 	"entente/protocol/wire"
 )
 
@@ -127,7 +128,7 @@ func TestSignedRoundTrip(t *testing.T) {
 		"length bomb":     {0x82, 0x5b, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff},
 		"too long":        make([]byte, MaxSigned+1),
 	} {
-		n := allocated(func() {
+		n := memory.Allocated(func() {
 			if _, err := Unmarshal(hostile); err == nil {
 				t.Errorf("%s was accepted", name)
 			}

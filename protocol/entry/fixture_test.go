@@ -3,7 +3,6 @@ package entry
 import (
 	"bytes"
 	"crypto/ed25519"
-	"runtime"
 	"testing"
 	"time"
 
@@ -101,22 +100,4 @@ func check(t testing.TB, c Chain, ss []Signed) (*Check, error) {
 		}
 	}
 	return k, nil
-}
-
-// allocated returns the bytes that f allocates. What is more than the least promise is
-// measured again and the least counts: the runtime empties pools when it likes, and
-// filling one anew is not the input's doing.
-func allocated(f func()) uint64 {
-	least := ^uint64(0)
-	for range 5 {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		f()
-		runtime.ReadMemStats(&after)
-		least = min(least, after.TotalAlloc-before.TotalAlloc)
-		if least <= 64<<10 {
-			break
-		}
-	}
-	return least
 }

@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"slices"
 	"testing"
+
+	"entente/protocol/vectors/memory"
 )
 
 func bounded(t *testing.T, b []byte, f func()) {
 	t.Helper()
-	if n := allocated(f); n > 16*uint64(len(b))+64<<10 {
+	if n := memory.Allocated(f); n > 16*uint64(len(b))+64<<10 {
 		t.Errorf("%d bytes allocated for an input of %d", n, len(b))
 	}
 }

@@ -5,30 +5,12 @@ import (
 	"context"
 	"errors"
 	"io"
-	"runtime"
 	"testing"
 
 	"entente/protocol/tags"
+	"entente/protocol/vectors/memory"
 	"entente/protocol/wire"
 )
-
-// allocated returns the bytes that f allocates. What is more than the least promise is
-// measured again and the least counts: the runtime empties pools when it likes, and
-// filling one anew is not the input's doing.
-func allocated(f func()) uint64 {
-	least := ^uint64(0)
-	for range 5 {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		f()
-		runtime.ReadMemStats(&after)
-		least = min(least, after.TotalAlloc-before.TotalAlloc)
-		if least <= 64<<10 {
-			break
-		}
-	}
-	return least
-}
 
 // FuzzFrames: every decoder of a body gives back what encodes to the same bytes or blames
 // the peer, within a bound on memory.
@@ -44,7 +26,7 @@ func FuzzFrames(f *testing.F) {
 	f.Fuzz(func(t *testing.T, which byte, data []byte) {
 		var again []byte
 		var err error
-		used := allocated(func() {
+		used := memory.Allocated(func() {
 			switch which % 6 {
 			case 0:
 				var m startMessage

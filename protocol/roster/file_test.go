@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"entente/protocol/vectors/memory"
 )
 
 func TestFilesRoundTrip(t *testing.T) {
@@ -157,7 +159,7 @@ func TestHostileListsStayCheap(t *testing.T) {
 		for _, unit := range []string{"{},", `"",`, "[", "null,"} {
 			text := []byte(form + strings.Repeat(unit, 100_000/len(unit)))
 			text = append(bytes.TrimSuffix(text, []byte(",")), "]}"...)
-			if n := allocated(func() {
+			if n := memory.Allocated(func() {
 				if _, err := Parse(text); err == nil {
 					t.Errorf("%.120s was accepted", text)
 				}

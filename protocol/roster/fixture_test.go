@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"fmt"
-	"runtime"
 	"testing"
 
 	"entente/crypto/sign"
@@ -81,22 +80,4 @@ func mustJSON(t testing.TB, v interface{ JSON() ([]byte, error) }) []byte {
 		t.Fatal(err)
 	}
 	return b
-}
-
-// allocated returns the bytes that f allocates. What is more than the least promise is
-// measured again and the least counts: the runtime empties pools when it likes, and
-// filling one anew is not the input's doing.
-func allocated(f func()) uint64 {
-	least := ^uint64(0)
-	for range 5 {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		f()
-		runtime.ReadMemStats(&after)
-		least = min(least, after.TotalAlloc-before.TotalAlloc)
-		if least <= 64<<10 {
-			break
-		}
-	}
-	return least
 }

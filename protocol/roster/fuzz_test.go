@@ -5,13 +5,15 @@ import (
 	"errors"
 	"slices"
 	"testing"
+
+	"entente/protocol/vectors/memory"
 )
 
 // bounded fails if decoding hostile bytes takes memory out of proportion to them.
 func bounded(t *testing.T, b []byte, f func()) {
 	t.Helper()
 	f() // what the standard library keeps after the first use of a type does not count
-	if n := allocated(f); n > 16*uint64(len(b))+64<<10 {
+	if n := memory.Allocated(f); n > 16*uint64(len(b))+64<<10 {
 		t.Errorf("%d bytes allocated for an input of %d", n, len(b))
 	}
 }

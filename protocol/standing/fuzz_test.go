@@ -5,31 +5,13 @@ import (
 	"context"
 	"errors"
 	"io"
-	"runtime"
 	"testing"
 
 	"entente/protocol/round"
 	"entente/protocol/tags"
+	"entente/protocol/vectors/memory"
 	"entente/protocol/wire"
 )
-
-// allocated returns the bytes that f allocates. What is more than the least promise is
-// measured again and the least counts: the runtime empties pools when it likes, and filling
-// one anew is not the input's doing.
-func allocated(f func()) uint64 {
-	least := ^uint64(0)
-	for range 5 {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		f()
-		runtime.ReadMemStats(&after)
-		least = min(least, after.TotalAlloc-before.TotalAlloc)
-		if least <= 64<<10 {
-			break
-		}
-	}
-	return least
-}
 
 // reencoded decodes a message and encodes it again.
 func reencoded[T any](data []byte) ([]byte, error) {
@@ -112,7 +94,7 @@ func FuzzMessages(f *testing.F) {
 	f.Fuzz(func(t *testing.T, which byte, data []byte) {
 		var again []byte
 		var err error
-		used := allocated(func() { again, err = all[int(which)%len(all)](data) })
+		used := memory.Allocated(func() { again, err = all[int(which)%len(all)](data) })
 		if limit := uint64(16*len(data) + 64<<10); used > limit {
 			t.Errorf("%d bytes allocated for %d", used, len(data))
 		}

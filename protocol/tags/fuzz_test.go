@@ -3,29 +3,12 @@ package tags
 import (
 	"bytes"
 	"errors"
-	"runtime"
 	"slices"
 	"testing"
 
+	"entente/protocol/vectors/memory"
 	"entente/protocol/wire"
 )
-
-// allocated returns the bytes that f allocates. What is more than the least promise is
-// measured again and the least counts: others may allocate meanwhile.
-func allocated(f func()) uint64 {
-	least := ^uint64(0)
-	for range 5 {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		f()
-		runtime.ReadMemStats(&after)
-		least = min(least, after.TotalAlloc-before.TotalAlloc)
-		if least <= 64<<10 {
-			break
-		}
-	}
-	return least
-}
 
 // FuzzDecodeBlock: a block decodes to ascending tags that encode to the same bytes, or is
 // refused; within a bound on memory.
@@ -50,7 +33,7 @@ func FuzzDecodeBlock(f *testing.F) {
 			before = (*Tag)(last)
 		}
 		var list []Tag
-		used := allocated(func() { list, err = c.DecodeBlock(nil, before, int(count), block) })
+		used := memory.Allocated(func() { list, err = c.DecodeBlock(nil, before, int(count), block) })
 		if limit := uint64(16*len(block) + 64<<10); used > limit {
 			t.Errorf("%d bytes allocated for %d", used, len(block))
 		}

@@ -6,10 +6,11 @@ import (
 	"errors"
 	"math/rand/v2"
 	"reflect"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
+
+	"entente/protocol/vectors/memory"
 )
 
 type digest [2]byte
@@ -187,24 +188,6 @@ type pair struct {
 	A [2]leaf
 }
 
-// allocated returns the bytes that f allocates. What is more than the least promise is
-// measured again and the least counts: the runtime empties pools when it likes, and
-// filling one anew is not the input's doing.
-func allocated(f func()) uint64 {
-	least := ^uint64(0)
-	for range 5 {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		f()
-		runtime.ReadMemStats(&after)
-		least = min(least, after.TotalAlloc-before.TotalAlloc)
-		if least <= 64<<10 {
-			break
-		}
-	}
-	return least
-}
-
 // bound is the promise: memory in proportion to what came.
 func bound(length int) uint64 { return 16*uint64(length) + 64<<10 }
 
@@ -230,7 +213,7 @@ func TestHostileLengthsTakeNoMemory(t *testing.T) {
 	} {
 		var v lists
 		var err error
-		got := allocated(func() { err = Unmarshal(b, &v) })
+		got := memory.Allocated(func() { err = Unmarshal(b, &v) })
 		if accepted := strings.Contains(name, "accepted"); (err == nil) != accepted {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -292,7 +275,7 @@ func FuzzUnmarshal(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, v := range []any{&example{}, &lists{}, &widths{}} {
 			var err error
-			if got := allocated(func() { err = Unmarshal(b, v) }); got > bound(len(b)) {
+			if got := memory.Allocated(func() { err = Unmarshal(b, v) }); got > bound(len(b)) {
 				t.Errorf("%d bytes make %d", len(b), got)
 			}
 			if err != nil {

@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"testing/iotest"
+
+	"entente/protocol/vectors/memory"
 )
 
 // stream is a reader and a writer that have nothing to do with each other.
@@ -130,7 +132,7 @@ func TestHeaderAloneTakesLittleMemory(t *testing.T) {
 	for _, came := range []int{0, 1, firstRead, firstRead + 1, 5 * firstRead} {
 		in := append([]byte{1, 0, 0x10, 0, 0}, make([]byte, came)...)
 		conn := reader(in)
-		got := allocated(func() {
+		got := memory.Allocated(func() {
 			if _, _, err := conn.Receive(anyKind); !errors.Is(err, io.ErrUnexpectedEOF) {
 				t.Errorf("got %v", err)
 			}
@@ -274,7 +276,7 @@ func FuzzReceive(f *testing.F) {
 	limit := func(k Kind) (uint32, bool) { return uint32(k) << 14, k < 100 }
 	f.Fuzz(func(t *testing.T, b []byte) {
 		conn, again := reader(b), []byte{}
-		got := allocated(func() {
+		got := memory.Allocated(func() {
 			for {
 				k, body, err := conn.Receive(limit)
 				if e, ok := errors.AsType[*PeerError](err); ok {

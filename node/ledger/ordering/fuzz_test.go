@@ -5,31 +5,13 @@ import (
 	"errors"
 	"io"
 	"reflect"
-	"runtime"
 	"testing"
 
 	"github.com/hashicorp/raft"
 
+	"entente/protocol/vectors/memory"
 	"entente/protocol/wire"
 )
-
-// allocated returns the bytes that f allocates. What is more than the least promise is
-// measured again and the least counts: the runtime empties pools when it likes, and filling
-// one anew is not the input's doing.
-func allocated(f func()) uint64 {
-	least := ^uint64(0)
-	for range 5 {
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		f()
-		runtime.ReadMemStats(&after)
-		least = min(least, after.TotalAlloc-before.TotalAlloc)
-		if least <= 64<<10 {
-			break
-		}
-	}
-	return least
-}
 
 // requests are messages of each kind, sound or at a limit.
 func requests() map[wire.Kind][]any {
@@ -97,7 +79,7 @@ func FuzzRequest(f *testing.F) {
 		}
 		var command raft.WithRPCHeader
 		var err error
-		used := allocated(func() { command, err = decode(k, data) })
+		used := memory.Allocated(func() { command, err = decode(k, data) })
 		if limit := uint64(16*len(data) + 64<<10); used > limit {
 			t.Errorf("%d bytes allocated for %d", used, len(data))
 		}
@@ -169,7 +151,7 @@ func FuzzStream(f *testing.F) {
 				}
 			}
 		}()
-		used := allocated(func() { g.Serve(t.Context(), &tape{Reader: bytes.NewReader(data)}) })
+		used := memory.Allocated(func() { g.Serve(t.Context(), &tape{Reader: bytes.NewReader(data)}) })
 		// What one request took is free before the next, so each may take a little.
 		if limit := uint64(16*len(data)+64<<10) + answered*2<<10; used > limit {
 			t.Errorf("%d bytes allocated for %d in %d requests", used, len(data), answered)
@@ -194,7 +176,7 @@ func FuzzRecord(f *testing.F) {
 		}
 		var l raft.Log
 		var err error
-		used := allocated(func() { l, err = decodeLog(index, record) })
+		used := memory.Allocated(func() { l, err = decodeLog(index, record) })
 		if limit := uint64(16*len(record) + 64<<10); used > limit {
 			t.Errorf("%d bytes allocated for %d", used, len(record))
 		}
