@@ -32,6 +32,7 @@ const leastDisk = 1 << 30 // bytes
 func (n *Node) Doctor(ctx context.Context) []Symptom {
 	out := []Symptom{n.checkVersions(), n.checkClock(ctx), n.checkDisk(), n.checkKeys(), n.checkAudit(ctx), n.checkRules()}
 	out = append(out, n.checkPorts()...)
+	out = append(out, n.checkLedger(ctx)...)
 	out = append(out, n.checkStanding(ctx)...)
 	return append(out, n.checkPartners(ctx)...)
 }
@@ -43,6 +44,26 @@ func (n *Node) checkVersions() Symptom {
 	}
 	return Symptom{Subject: "versions", OK: true, Text: fmt.Sprintf(
 		"program %s, round protocol %d, canonical forms: %s", n.o.Version, round.Version, strings.Join(kinds, ", "))}
+}
+
+// checkLedger tells how the ledger stands, if there is one.
+func (n *Node) checkLedger(ctx context.Context) []Symptom {
+	l := n.ledger.Load()
+	if l == nil {
+		return nil
+	}
+	f := Symptom{Subject: "ledger", OK: true}
+	v, err := l.Standing(ctx)
+	if err != nil {
+		return []Symptom{failed(f, err, "Look at the error; if the copy is damaged, stop the node and move its ledger folder away: it comes back from the others.")}
+	}
+	f.Text = fmt.Sprintf("%d entries, %d of them final", v.Entries, v.Final)
+	for _, wrong := range [][]string{v.Alarms, v.Remedy} {
+		if len(wrong) > 0 {
+			return []Symptom{failed(f, errors.New(wrong[0]), "See all of it with: entente ledger status")}
+		}
+	}
+	return []Symptom{f}
 }
 
 // checkClock compares the clock with the newest entry, which a good clock is never

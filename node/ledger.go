@@ -99,7 +99,7 @@ func (n *Node) openLedger(ctx context.Context, first *federation.Federation) err
 		Members: func(r roster.Roster, suspended []string) { n.live(context.WithoutCancel(ctx), r, suspended) },
 	})
 	if err != nil {
-		return err
+		return fmt.Errorf("the copy of the ledger cannot be used (if it is damaged, move %s away: it comes back from the other members): %w", dir, err)
 	}
 	n.first.Store(first)
 	n.ledger.Store(s)
