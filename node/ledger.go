@@ -168,7 +168,9 @@ func (n *Node) liveBy(ctx context.Context, r roster.Roster, suspended []string) 
 			if f.Check(head.Federation) == nil {
 				continue
 			}
-			if len(head.Federation) > 0 && !known([32]byte(head.Federation)) {
+			var last [32]byte
+			copy(last[:], head.Federation)
+			if len(head.Federation) > 0 && !known(last) && !federation.Kept(n.dir, last) {
 				behind = true
 				return nil
 			}

@@ -114,6 +114,16 @@ func whole(root *os.Root, file string) bool {
 	return err == nil && r.Verify(signatures) == nil && path.Base(file) == path.Base(keptName(r.Digest()))
 }
 
+// Kept reports whether the node in dir once joined the roster of that digest, signed by all.
+func Kept(dir string, digest [32]byte) bool {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return false
+	}
+	defer root.Close()
+	return whole(root, keptName(digest))
+}
+
 // keepFor copies a file and the signatures beside it to where there is no such file.
 func keepFor(root *os.Root, from, to string) error {
 	if _, err := root.Lstat(to); !errors.Is(err, fs.ErrNotExist) {
