@@ -16,7 +16,7 @@ import (
 // gossipTime is how often a member asks others how far they are, one after the other. Final
 // checkpoints are announced besides: this is for what was missed, and for finding out who
 // was told another history.
-const gossipTime = time.Minute
+const gossipTime = 30 * time.Second
 
 // cosign takes in the entries that a checkpoint holds, if sequencers have signed it, and
 // cosigns it.
@@ -215,7 +215,7 @@ func (s *Service) gossip(ctx context.Context) {
 		// Sequencers first, who know best; later everybody in turn, who may know otherwise.
 		if q := slices.DeleteFunc(s.sequencers(), func(id string) bool { return id == s.o.Self }); turn < len(q) {
 			ids = q
-			timer.Reset(gossipTime / 12)
+			timer.Reset(gossipTime / 10)
 		}
 		member := ids[turn%len(ids)]
 		own, err := s.status()

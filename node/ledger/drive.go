@@ -342,9 +342,12 @@ func (a *announcer) all(final checkpoint.Signed) {
 	}
 }
 
-// tell tells one member until it knows the newest. Who cannot be reached asks later.
+// mostTries is how often a member is told that does not answer. It asks by itself later.
+const mostTries = 3
+
+// tell tells one member until it knows the newest.
 func (a *announcer) tell(id string) {
-	for {
+	for tries := 1; ; tries++ {
 		a.mu.Lock()
 		b := a.next[id]
 		if a.next[id] = nil; b == nil || a.ctx.Err() != nil {
@@ -356,6 +359,13 @@ func (a *announcer) tell(id string) {
 		var theirs exchange.Status
 		if err := a.s.ask(a.ctx, id, exchange.KindFinal, b, &theirs); err != nil {
 			a.s.o.Log.Debug("ledger: a final checkpoint was not taken", slog.String("member", id), slog.Any("reason", err))
+			if tries < mostTries && wait(a.ctx, retryTime) {
+				a.mu.Lock()
+				if a.next[id] == nil { // there is no newer one
+					a.next[id] = b
+				}
+				a.mu.Unlock()
+			}
 		} else {
 			a.s.hear(id, theirs)
 		}

@@ -149,7 +149,8 @@ func (f *ledgers) opener(from string) ledger.Opener {
 	}
 }
 
-// settle waits until all that was written is final at the first member.
+// settle waits until all that was written is final at the first member, and the ledger runs: a
+// sequencer that has ticked writes nothing by itself for minutes.
 func (f *ledgers) settle(ctx context.Context, most time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, most)
 	defer cancel()
@@ -157,6 +158,9 @@ func (f *ledgers) settle(ctx context.Context, most time.Duration) error {
 		changed := f.members[0].service.Mirror().Changed()
 		done := true
 		found := f.members[0].service.Mirror().FinalState(func(s *replay.State) {
+			for _, id := range s.Sequencers() {
+				done = done && s.LastTick(id) > 0
+			}
 			for _, m := range f.members {
 				done = done && s.Begun() && s.CosigningKey(m.id) != nil && s.Head(m.id).Digest == m.chain.head().Digest
 			}

@@ -11,8 +11,8 @@ import (
 	"entente/node"
 	"entente/node/config"
 	"entente/node/federation"
-	"entente/protocol/roster"
 	"entente/node/rounds"
+	"entente/protocol/roster"
 )
 
 // stage holds the three nodes.
