@@ -178,6 +178,7 @@ var homes = map[string][]string{
 	"golang.org/x/mod":             {"protocol/checkpoint"},
 	"go.etcd.io/":                  {"node/ledger"},
 	"github.com/hashicorp/":        {"node/ledger/ordering"},
+	"github.com/anishathalye/":     {"node/ledger"}, // tests
 }
 
 func TestLibrariesHaveOneHome(t *testing.T) {
