@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"time"
 
 	"entente/protocol/checkpoint"
@@ -35,7 +36,7 @@ func (s *Service) observe(ctx context.Context, member string, theirs exchange.St
 		return
 	}
 	if signed, _, err := checkpoint.Unmarshal(b); err == nil {
-		s.accuse(ctx, signed)
+		s.accuse(ctx, member, signed)
 	}
 }
 
@@ -58,18 +59,43 @@ func (s *Service) suspicious(ctx context.Context, member string, signed checkpoi
 		return
 	}
 	s.alarm(fmt.Sprintf("%s has shown a signed checkpoint of another tree than this node holds", member))
-	s.accuse(ctx, signed)
+	s.accuse(ctx, member, signed)
 }
 
-// accuse writes evidence, if somebody signed both this checkpoint and a final one that is
-// kept here.
-func (s *Service) accuse(ctx context.Context, theirs checkpoint.Signed) {
-	kept, err := s.mirror.Final()
-	if err != nil {
-		return
+// reconsider tries again to prove what could not be proved yet: few final checkpoints are
+// kept, so whoever signed another tree may have signed none of them, but sign the next.
+func (s *Service) reconsider(ctx context.Context) {
+	s.mu.Lock()
+	shown := maps.Clone(s.shown)
+	s.mu.Unlock()
+	for member, theirs := range shown {
+		s.accuse(ctx, member, theirs)
 	}
+}
+
+// accuse writes evidence, if somebody signed both this checkpoint, which a member has shown,
+// and a final one that is kept here. Otherwise it remembers the checkpoint: one of each
+// member.
+func (s *Service) accuse(ctx context.Context, member string, theirs checkpoint.Signed) {
 	if theirs = s.sifted(theirs); len(theirs.Signatures) == 0 {
 		return
+	}
+	proved := s.prove(ctx, theirs)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if proved {
+		delete(s.shown, member)
+	} else {
+		s.shown[member] = theirs
+	}
+}
+
+// prove reports whether somebody is convicted by a checkpoint and a final one that is kept,
+// and writes the evidence if nobody else has.
+func (s *Service) prove(ctx context.Context, theirs checkpoint.Signed) bool {
+	kept, err := s.mirror.Final()
+	if err != nil {
+		return false
 	}
 	for _, own := range kept {
 		e, err := s.mirror.evidence(own, theirs)
@@ -82,7 +108,7 @@ func (s *Service) accuse(ctx context.Context, theirs checkpoint.Signed) {
 			continue
 		}
 		if !s.anew(convicted, known) {
-			return
+			return true
 		}
 		s.alarm(fmt.Sprintf("%v signed two trees that cannot both be", convicted))
 		err = s.o.Chain.Append(ctx, entry.Evidence, func(entry.Head) ([]byte, error) {
@@ -96,8 +122,9 @@ func (s *Service) accuse(ctx context.Context, theirs checkpoint.Signed) {
 			s.o.Log.Error("ledger: evidence was not written", slog.Any("reason", err))
 			s.pardon(convicted)
 		}
-		return
+		return err == nil
 	}
+	return false
 }
 
 // genuine reports whether a signature verifies under one of its signer's keys.

@@ -266,6 +266,8 @@ func TestDoubleSigningCosigner(t *testing.T) {
 		w.separate(name(bad), witness.id, true) // the streams that are open
 		w.separate(name(bad), witness.id, false)
 		w.until("it is convicted", func() bool {
+			w.write(name(0), 2) // it cosigns on, if not every time
+			<-time.After(time.Second)
 			var convicted map[string]uint64
 			w.members[name(0)].service.mirror.FinalState(func(s *replay.State) { convicted = s.Convicted() })
 			if len(convicted) > 1 {

@@ -208,6 +208,7 @@ func (s *Service) gossip(ctx context.Context) {
 			return
 		}
 		timer.Reset(gossipTime)
+		s.reconsider(ctx)
 		ids := s.others()
 		if len(ids) == 0 {
 			continue

@@ -61,13 +61,14 @@ type Service struct {
 	ticked uint64        // size of the ledger when this sequencer last ticked; of duties alone
 
 	mu      sync.Mutex
-	peers   *peers               // while it runs
-	orders  *sequencer           // while it is a sequencer
-	leader  string               // as others last said
-	alarms  []string             // what an operator must know, newest last
-	taking  map[string]bool      // members from whom a step is being fetched
-	doubted map[string]time.Time // who claimed another history, and when it was asked for it
-	accused map[string]bool      // by this node, since it was opened
+	peers   *peers                       // while it runs
+	orders  *sequencer                   // while it is a sequencer
+	leader  string                       // as others last said
+	alarms  []string                     // what an operator must know, newest last
+	taking  map[string]bool              // members from whom a step is being fetched
+	doubted map[string]time.Time         // who claimed another history, and when it was asked for it
+	accused map[string]bool              // by this node, since it was opened
+	shown   map[string]checkpoint.Signed // what members have shown of another tree, and nothing kept here convicts
 	seen    map[string]heard
 	times   []time.Duration // until own entries were final, the last ones
 	finalAt time.Time       // when the last of them became so
@@ -90,7 +91,7 @@ func OpenService(ctx context.Context, o Options) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
-	return &Service{o: o, mirror: m, signer: NewSigner(m, o.Self, o.Key, o.Now), soon: make(chan struct{}, 1), taking: map[string]bool{}, doubted: map[string]time.Time{}, accused: map[string]bool{}, seen: map[string]heard{}}, nil
+	return &Service{o: o, mirror: m, signer: NewSigner(m, o.Self, o.Key, o.Now), soon: make(chan struct{}, 1), taking: map[string]bool{}, doubted: map[string]time.Time{}, accused: map[string]bool{}, shown: map[string]checkpoint.Signed{}, seen: map[string]heard{}}, nil
 }
 
 // Mirror is this node's copy of the ledger.
