@@ -18,13 +18,10 @@ import (
 // shown another history if they differ: then who signed both is looked for.
 func (s *Service) observe(ctx context.Context, member string, theirs exchange.Status) {
 	s.hear(member, theirs)
+	s.advance(ctx, member, theirs)
 	c, err := checkpoint.Parse(theirs.Final)
-	if err != nil || c.Origin != s.mirror.origin {
-		return // nothing is final there, or it is another ledger
-	}
-	own, err := s.mirror.Checkpoint(c.Size)
-	if err != nil || own == c {
-		return // not held that far, or the same
+	if err != nil || !errors.Is(s.mirror.Is(c), ErrConflict) {
+		return // nothing is final there, it is not held that far, in another term, or the same
 	}
 	if !s.doubt(member) {
 		return // it was asked before, and could not show it
@@ -140,7 +137,7 @@ func (s *Service) genuine(c checkpoint.Checkpoint, one checkpoint.Signature) (ok
 // sifted leaves of a checkpoint the signatures that are genuine: anybody can add others.
 func (s *Service) sifted(signed checkpoint.Signed) checkpoint.Signed {
 	c, err := signed.Checkpoint()
-	if err != nil || c.Origin != s.mirror.origin {
+	if err != nil || c.Origin.Federation != s.mirror.first.Federation {
 		return checkpoint.Signed{}
 	}
 	out := checkpoint.Signed{Text: signed.Text}
@@ -192,7 +189,7 @@ func (m *Mirror) evidence(own, theirs checkpoint.Signed) (checkpoint.Evidence, e
 	if err != nil {
 		return checkpoint.Evidence{}, err
 	}
-	if at == other {
+	if at.Root == other.Root {
 		return checkpoint.Evidence{}, errors.New("there is no conflict")
 	}
 	proof, err := m.Consistency(other.Size, mine.Size)

@@ -288,7 +288,7 @@ func TestCrumbs(t *testing.T) {
 		for range 4 {
 			attacking.Go(func() {
 				for wait(attack, 10*time.Millisecond) {
-					c := checkpoint.Checkpoint{Origin: s.mirror.origin, Size: w.final(victim.id) + exchange.MaxStep}
+					c := checkpoint.Checkpoint{Origin: s.mirror.Term(), Size: w.final(victim.id) + exchange.MaxStep}
 					_, _ = s.cosign(attack, bad, exchange.Offer{Signed: checkpoint.Signed{Text: c.Text()}}) // refused, or not in time
 				}
 			})
@@ -327,9 +327,9 @@ func TestClaims(t *testing.T) {
 		w.until("all final", func() bool { return w.settled(w.ids()...) })
 		s := w.members[name(0)].service
 		for size := uint64(1); size < w.final(name(0)); size++ {
-			foreign := checkpoint.Checkpoint{Size: size, Origin: checkpoint.Origin{Term: 7}}
+			foreign := checkpoint.Checkpoint{Size: size, Origin: checkpoint.Origin{Federation: [32]byte{7}, Term: 1}}
 			s.observe(t.Context(), name(3), exchange.Status{Size: size, Final: foreign.Text()})
-			made := checkpoint.Checkpoint{Size: size, Origin: s.mirror.origin}
+			made := checkpoint.Checkpoint{Size: size, Origin: s.mirror.Term()}
 			s.observe(t.Context(), name(2), exchange.Status{Size: size, Final: made.Text()})
 		}
 		v, err := s.Standing(t.Context())

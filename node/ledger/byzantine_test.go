@@ -200,7 +200,7 @@ func forging(ctx context.Context, there Stream, forged checkpoint.Signed) {
 		switch k {
 		case exchange.KindStatus:
 			c, _ := checkpoint.Parse(forged.Text) // it is well formed
-			err = conn.Send(exchange.KindStanding, &exchange.Status{Size: c.Size, Final: forged.Text})
+			err = conn.Send(exchange.KindStanding, &exchange.Status{Size: c.Size, Final: forged.Text, Term: c.Origin.String()})
 		case exchange.KindNext:
 			b, _ := forged.Marshal() // it is well formed
 			err = conn.SendBytes(exchange.KindCheckpoint, b)

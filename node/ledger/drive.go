@@ -195,7 +195,8 @@ func (q *sequencer) committee(size uint64) (c checkpoint.Committee, err error) {
 			return m.state.Committee(size), nil
 		}
 	}
-	return q.s.decide(size)
+	c, err = q.s.decide(q.origin, size)
+	return c, err
 }
 
 // collectCosigners has a quorum of members cosign a checkpoint. They get the entries from
@@ -205,7 +206,7 @@ func (q *sequencer) collectCosigners(ctx context.Context, signed checkpoint.Sign
 	if err != nil {
 		return signed, err
 	}
-	committee, err := q.s.decide(c.Size)
+	committee, err := q.s.decide(c.Origin, c.Size)
 	if err != nil {
 		return signed, err
 	}

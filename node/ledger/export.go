@@ -37,7 +37,7 @@ func (m *Mirror) export(ctx context.Context, dir string, first roster.Roster, si
 	if err := p.Validate(); err != nil {
 		return err
 	}
-	if first.Digest() != m.origin.Federation {
+	if first.Digest() != m.first.Federation {
 		return errors.New("the ledger did not begin with this roster")
 	}
 	if err := first.Verify(signatures); err != nil {
@@ -67,7 +67,7 @@ func (m *Mirror) export(ctx context.Context, dir string, first roster.Roster, si
 	x.roster(first, signatures)
 	x.checkpoints(finals)
 	x.entries(ctx, m, newest.Size)
-	x.file(ledgerfile.ManifestName, ledgerfile.Manifest{Origin: m.origin, Entries: newest.Size, Period: p}.Text())
+	x.file(ledgerfile.ManifestName, ledgerfile.Manifest{Origin: newest.Origin, Entries: newest.Size, Period: p}.Text())
 	if x.err == nil {
 		x.err = os.Rename(part, dir)
 	}

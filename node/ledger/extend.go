@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -89,10 +90,8 @@ func (m *Mirror) covers(c checkpoint.Checkpoint, limit func(*replay.State, *bbol
 		if c.Size > limit(s, tx) {
 			return nil
 		}
-		own, err := m.at(s, tx, c.Size)
-		if covered = err == nil && own == c; err == nil && !covered {
-			err = ErrConflict
-		}
+		err := m.is(s, tx, c)
+		covered = err == nil
 		return err
 	})
 	return covered, err
@@ -103,8 +102,8 @@ func (m *Mirror) covers(c checkpoint.Checkpoint, limit func(*replay.State, *bbol
 // final there may be no such key.
 func (m *Mirror) likely(s checkpoint.Signed, c checkpoint.Checkpoint) error {
 	return m.view(func(state *replay.State, tx *bbolt.Tx) error {
-		if c.Origin != m.origin {
-			return ErrConflict
+		if c.Origin != state.Term() {
+			return m.is(state, tx, c)
 		}
 		seats := state.Committee(c.Size).Seats
 		for _, one := range s.Signatures {
@@ -139,11 +138,10 @@ func (m *Mirror) try(tx *bbolt.Tx, s checkpoint.Signed, c checkpoint.Checkpoint,
 	size := m.state.Size()
 	if c.Size <= size {
 		next.after, next.voids, next.index = m.state, nil, 0
-		own, err := m.at(m.state, tx, c.Size)
-		if err == nil && own != c {
-			err = ErrConflict
-		}
-		return err
+		return m.is(m.state, tx, c)
+	}
+	if c.Origin != m.state.Term() {
+		return cmp.Or(m.is(m.state, tx, c), ErrTerm)
 	}
 	switch missing := c.Size - size; {
 	case missing > exchange.MaxStep:
@@ -165,7 +163,7 @@ func (m *Mirror) try(tx *bbolt.Tx, s checkpoint.Signed, c checkpoint.Checkpoint,
 	if err != nil {
 		return err
 	}
-	if own := (checkpoint.Checkpoint{Origin: m.origin, Size: c.Size, Root: root}); own != c {
+	if root != c.Root {
 		return ErrConflict
 	}
 	if next.after == nil {
@@ -216,11 +214,31 @@ func (m *Mirror) ordered() (index, size uint64, err error) {
 	return index, size, err
 }
 
-// disorder forgets what ordered tells: Raft's log begins anew.
-func (m *Mirror) disorder() error {
+// ordersKey is for which term this node orders entries.
+var ordersKey = []byte("orders")
+
+// orders is the present term, and whether Raft's log is that of another.
+func (m *Mirror) orders() (now checkpoint.Origin, anew bool, err error) {
+	err = m.view(func(s *replay.State, tx *bbolt.Tx) error {
+		now = s.Term()
+		before := tx.Bucket([]byte(ledgerBucket)).Get(ordersKey)
+		anew = before == nil && now != m.first || before != nil && string(before) != now.String()
+		return nil
+	})
+	return now, anew, err
+}
+
+// disorder forgets what ordered tells: Raft's log begins anew, for a term.
+func (m *Mirror) disorder(o checkpoint.Origin) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket([]byte(ledgerBucket)).Delete(orderedKey) })
+	return m.db.Update(func(tx *bbolt.Tx) error {
+		b := tx.Bucket([]byte(ledgerBucket))
+		if err := b.Put(ordersKey, []byte(o.String())); err != nil {
+			return err
+		}
+		return b.Delete(orderedKey)
+	})
 }
 
 // changed wakes whoever waits for the mirror to grow, or for more of it to be final.

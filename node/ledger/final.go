@@ -46,17 +46,15 @@ func (m *Mirror) Finalise(s checkpoint.Signed) error {
 	}
 	var refused error
 	err = m.db.Update(func(tx *bbolt.Tx) error {
-		own, err := m.at(m.state, tx, c.Size)
+		err := m.is(m.state, tx, c)
 		last := lastFinal(tx)
 		switch b, ok := m.state.Boundary(last); {
 		case err != nil:
 			refused = err
-		case own != c:
-			refused = ErrConflict
 		case ok && b < c.Size:
 			refused = fmt.Errorf("%w: at %d entries", ErrBoundary, b)
 		default:
-			refused = m.state.Committee(c.Size).Final(s)
+			refused = m.state.CommitteeOf(c.Origin, c.Size).Final(s)
 		}
 		if refused != nil || c.Size <= last {
 			return nil
@@ -77,6 +75,9 @@ func (m *Mirror) Finalise(s checkpoint.Signed) error {
 	}
 	if refused != nil {
 		return fmt.Errorf("keep final checkpoint: %w", refused)
+	}
+	if c.Size > m.newest.Size {
+		m.newest = c
 	}
 	for len(m.later) > 0 && m.later[0].state.Size() <= c.Size {
 		m.final, m.later = m.later[0].state, m.later[1:]
@@ -157,13 +158,9 @@ func (m *Mirror) Next(above uint64) (s checkpoint.Signed, found bool, err error)
 // LastFinal is the newest checkpoint that this node knows to be final; of size 0 if there
 // is none yet.
 func (m *Mirror) LastFinal() (c checkpoint.Checkpoint, err error) {
-	err = m.view(func(s *replay.State, tx *bbolt.Tx) error {
-		if last := lastFinal(tx); last > 0 {
-			c, err = m.at(s, tx, last)
-		}
-		return err
-	})
-	return c, err
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.newest, m.broken
 }
 
 // Final returns the newest final checkpoint, and those before it that end with a change of

@@ -11,6 +11,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"entente/protocol/checkpoint"
+	"entente/protocol/recovery"
 	"entente/protocol/replay"
 	"entente/protocol/roster"
 )
@@ -23,6 +24,8 @@ const (
 	finalBucket   = "final"   // final checkpoints that this node has seen, by size
 	voidBucket    = "void"    // why entries have no effect, by place
 	ledgerBucket  = "ledger"  // which ledger the file is of
+	termsBucket   = "terms"   // openings of ledger terms, by number from 1 on for the second
+	pledgeBucket  = "pledge"  // for which term this node has pledged: see Signer
 )
 
 // openTimeout is how long a mirror's file may be held by another process.
@@ -31,12 +34,16 @@ const openTimeout = time.Second
 // ErrNotHeld says that this node does not hold the ledger that far.
 var ErrNotHeld = errors.New("the ledger is not held that far")
 
+// ErrTerm says that a checkpoint is of a ledger term that this node is not in.
+var ErrTerm = errors.New("the checkpoint is of another term of the ledger")
+
 // Mirror is a node's own copy of the ledger: every entry, the tree over them, and the
 // state that replaying them leads to. It is in one file, and nothing is in it that replay
 // did not admit. Safe for several goroutines.
 type Mirror struct {
-	db     *bbolt.DB
-	origin checkpoint.Origin
+	db    *bbolt.DB
+	fresh func() (*replay.State, error) // before the first entry
+	first checkpoint.Origin             // of the first term
 
 	mu     sync.RWMutex
 	state  *replay.State
@@ -48,6 +55,9 @@ type Mirror struct {
 	// changed.
 	final *replay.State
 	later []after
+
+	newest checkpoint.Checkpoint // that is final; of size 0 before there is one
+	terms  []recovery.Opening    // after the first, up to the present one
 
 	bytes uint64            // of all entries together
 	upTo  map[uint64]uint64 // of those before each final checkpoint that is kept, by its size
@@ -62,7 +72,8 @@ type after struct {
 // OpenMirror opens the file, or makes it, and replays what it holds: a changed byte in an
 // entry or a hash is found, and the error names the entry.
 func OpenMirror(ctx context.Context, file string, first roster.Roster) (*Mirror, error) {
-	state, err := replay.New(first)
+	fresh := func() (*replay.State, error) { return replay.New(first) }
+	state, err := fresh()
 	if err != nil {
 		return nil, fmt.Errorf("open mirror: %w", err)
 	}
@@ -70,7 +81,7 @@ func OpenMirror(ctx context.Context, file string, first roster.Roster) (*Mirror,
 	if err != nil {
 		return nil, fmt.Errorf("open mirror: %w", err)
 	}
-	m := &Mirror{db: db, state: state, origin: checkpoint.Origin{Federation: state.Federation(), Term: 1}, grown: make(chan struct{}), upTo: map[uint64]uint64{}}
+	m := &Mirror{db: db, fresh: fresh, state: state, first: state.Term(), grown: make(chan struct{}), upTo: map[uint64]uint64{}}
 	if err := m.load(ctx); err != nil {
 		return nil, fmt.Errorf("open mirror: %w", errors.Join(err, db.Close()))
 	}
@@ -79,7 +90,7 @@ func OpenMirror(ctx context.Context, file string, first roster.Roster) (*Mirror,
 
 func (m *Mirror) load(ctx context.Context) error {
 	err := m.db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range []string{entriesBucket, hashesBucket, signedBucket, finalBucket, voidBucket, ledgerBucket} {
+		for _, name := range []string{entriesBucket, hashesBucket, signedBucket, finalBucket, voidBucket, ledgerBucket, termsBucket, pledgeBucket} {
 			if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
 				return err
 			}
@@ -87,8 +98,8 @@ func (m *Mirror) load(ctx context.Context) error {
 		about, key := tx.Bucket([]byte(ledgerBucket)), []byte("origin")
 		switch held := about.Get(key); {
 		case held == nil:
-			return about.Put(key, []byte(m.origin.String()))
-		case string(held) != m.origin.String():
+			return about.Put(key, []byte(m.first.String()))
+		case string(held) != m.first.String():
 			return errors.New("the file is of another ledger")
 		}
 		return nil
@@ -97,7 +108,17 @@ func (m *Mirror) load(ctx context.Context) error {
 		return err
 	}
 	return m.db.View(func(tx *bbolt.Tx) error {
-		final, finals := lastFinal(tx), tx.Bucket([]byte(finalBucket))
+		if err := m.loadNewest(tx); err != nil {
+			return err
+		}
+		openings, err := loadTerms(tx)
+		if err != nil {
+			return err
+		}
+		if err := m.begin(tx, &openings); err != nil {
+			return err
+		}
+		final, finals := m.newest.Size, tx.Bucket([]byte(finalBucket))
 		c := tx.Bucket([]byte(entriesBucket)).Cursor()
 		var some [][]byte
 		next := m.state.Size()
@@ -112,8 +133,11 @@ func (m *Mirror) load(ctx context.Context) error {
 			if m.bytes += uint64(len(b)); finals.Get(place(next)) != nil {
 				m.upTo[next] = m.bytes
 			}
-			if len(some) == loadedAtOnce || next == final {
+			if len(some) == loadedAtOnce || next == final || len(openings) > 0 && openings[0].size == next {
 				if err := m.replay(ctx, tx, some); err != nil {
+					return err
+				}
+				if err := m.begin(tx, &openings); err != nil {
 					return err
 				}
 				some = some[:0]
@@ -124,6 +148,9 @@ func (m *Mirror) load(ctx context.Context) error {
 		}
 		if err := m.replay(ctx, tx, some); err != nil {
 			return err
+		}
+		if len(openings) > 0 {
+			return errors.New("a term of the mirror begins with more entries than it holds")
 		}
 		if final > next {
 			return fmt.Errorf("%d entries of the mirror are final, and it holds %d", final, next)
@@ -275,7 +302,31 @@ func (m *Mirror) at(s *replay.State, tx *bbolt.Tx, size uint64) (checkpoint.Chec
 		return checkpoint.Checkpoint{}, fmt.Errorf("%w: %d entries of %d", ErrNotHeld, s.Size(), size)
 	}
 	root, err := checkpoint.Root(size, reader{tx})
-	return checkpoint.Checkpoint{Origin: m.origin, Size: size, Root: root}, err
+	return checkpoint.Checkpoint{Origin: s.Origin(size), Size: size, Root: root}, err
+}
+
+// is says whether a checkpoint is of the tree that is held, in whichever term: nil, or
+// errors.Is ErrNotHeld, ErrTerm or ErrConflict.
+func (m *Mirror) is(s *replay.State, tx *bbolt.Tx, c checkpoint.Checkpoint) error {
+	switch {
+	case c.Origin.Federation != m.first.Federation:
+		return ErrConflict
+	case c.Origin == s.Term() && c.Size > s.Size():
+		return fmt.Errorf("%w: %d entries of %d", ErrNotHeld, s.Size(), c.Size)
+	case !s.HasTree(c.Origin, c.Size):
+		return ErrTerm
+	}
+	root, err := checkpoint.Root(c.Size, reader{tx})
+	if err == nil && root != c.Root {
+		err = ErrConflict
+	}
+	return err
+}
+
+// Is says whether a checkpoint is of the tree that is held, in whichever term: nil, or
+// errors.Is ErrNotHeld, ErrTerm or ErrConflict.
+func (m *Mirror) Is(c checkpoint.Checkpoint) error {
+	return m.view(func(s *replay.State, tx *bbolt.Tx) error { return m.is(s, tx, c) })
 }
 
 // Entries returns entries from one place on, at most so many and about so many bytes

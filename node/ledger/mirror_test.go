@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -144,14 +145,14 @@ func TestCosigning(t *testing.T) {
 	fork := other.mirror(append(other.begin(), other.sealed(1, 9))...)
 	more := w.mirror(append(entries, w.sealed(2, 1))...)
 	foreign := w.signed(m, size, []int{0, 1, 2}, nil)
-	foreign.Text = bytes.Replace(foreign.Text, []byte("/1\n"), []byte("/2\n"), 1)
+	foreign.Text = bytes.Replace(foreign.Text, []byte("/1\n"), fmt.Appendf(nil, "/2/%s/%064x\n", name(0), 1), 1)
 	for name, test := range map[string]struct {
 		offered checkpoint.Signed
 		want    error
 	}{
 		"another tree":    {other.signed(fork, size, []int{0, 1, 2}, nil), ErrConflict}, // of the same entries with other signatures
 		"not held":        {w.signed(more, size+1, []int{0, 1, 2}, nil), ErrNotHeld},
-		"another term":    {foreign, ErrConflict},
+		"another term":    {foreign, ErrTerm},
 		"not sequenced":   {w.signed(m, size, []int{0, 1}, nil), nil},
 		"no sequencers":   {w.signed(m, size, nil, []int{0, 1, 2}), nil},
 		"no checkpoint":   {checkpoint.Signed{Text: []byte("x")}, nil},

@@ -2,9 +2,11 @@ package ledger
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -24,15 +26,19 @@ const RaftProtocol = "/entente/raft/1"
 
 // errAstray says that a quorum has signed another order than this sequencer's Raft has. Its
 // log is worth nothing then: it starts anew and gets the others'.
+// errNewTerm says that the ledger goes on in a new term, whose log is another.
+var errNewTerm = errors.New("a new term has begun")
+
 var errAstray = errors.New("the leader has shown this sequencer another order than the others")
 
 // sequencer is a member's part in ordering entries.
 type sequencer struct {
-	s     *Service
-	ctx   context.Context // of its part
-	guard *ordering.Guard
-	order *ordering.Order
-	tail  *tail
+	s      *Service
+	ctx    context.Context   // of its part
+	origin checkpoint.Origin // of the term in which it orders
+	guard  *ordering.Guard
+	order  *ordering.Order
+	tail   *tail
 
 	mu      sync.Mutex
 	voters  []string
@@ -61,7 +67,7 @@ func (s *Service) sequencer() *sequencer {
 // ServeRaft answers Raft's requests of another sequencer. It owns the stream.
 func (s *Service) ServeRaft(ctx context.Context, stream Stream) {
 	q := s.sequencer()
-	if q == nil {
+	if q == nil || !q.greeted(stream) {
 		stream.Reset()
 		return
 	}
@@ -72,9 +78,13 @@ func (s *Service) ServeRaft(ctx context.Context, stream Stream) {
 // wipe has Raft's log begin anew.
 func (s *Service) sequenceUntil(ctx context.Context, wipe bool) (err error) {
 	folder := filepath.Join(s.o.Dir, raftFolder)
-	if wipe {
+	origin, anew, err := s.mirror.orders()
+	if err != nil {
+		return fmt.Errorf("order entries: %w", err)
+	}
+	if wipe || anew {
 		s.o.Log.Warn("ledger: ordering begins anew, with what is final")
-		if err := errors.Join(os.RemoveAll(folder), s.mirror.disorder()); err != nil {
+		if err := errors.Join(os.RemoveAll(folder), s.mirror.disorder(origin)); err != nil {
 			return fmt.Errorf("order entries: %w", err)
 		}
 	}
@@ -83,19 +93,19 @@ func (s *Service) sequenceUntil(ctx context.Context, wipe bool) (err error) {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	q := &sequencer{s: s, ctx: ctx, pending: map[string]*waiting{}, added: make(chan struct{}), lost: make(chan struct{}), voters: s.sequencers()}
+	q := &sequencer{s: s, ctx: ctx, origin: origin, pending: map[string]*waiting{}, added: make(chan struct{}), lost: make(chan struct{}), voters: s.sequencers()}
 	if q.tail, err = newTail(s.mirror); err != nil {
 		return fmt.Errorf("order entries: %w", err)
 	}
 	open := func(ctx context.Context, member string) (ordering.Stream, error) {
-		return s.o.Open(ctx, member, RaftProtocol)
+		return q.greet(s.o.Open(ctx, member, RaftProtocol))
 	}
 	if q.guard, err = ordering.NewGuard(s.o.Self, open, q.isVoter, ordering.Options{Log: s.o.Log}); err != nil {
 		return fmt.Errorf("order entries: %w", err)
 	}
 	settings := ordering.Settings{Dir: folder, Silence: s.o.Silence, Log: s.o.Log}
-	if size, _ := q.tail.end(); size == 0 && !wipe {
-		settings.Members = s.o.Roster.Sequencers
+	if size, base := q.tail.size(); size == base && !wipe {
+		settings.Members = q.voters
 	}
 	if q.order, err = ordering.Start(q.guard, q, settings); err != nil {
 		return errors.Join(fmt.Errorf("order entries: %w", err), q.guard.Close())
@@ -130,6 +140,9 @@ func (q *sequencer) until(ctx context.Context) error {
 	for {
 		changed := q.s.mirror.Changed()
 		q.s.tell()
+		if q.s.mirror.Term() != q.origin {
+			return errNewTerm
+		}
 		var again <-chan time.Time
 		if !q.s.sequences() {
 			if q.order.Leader() != "" {
@@ -160,6 +173,35 @@ func (q *sequencer) votes() []string {
 		q.voters = now
 	}
 	return q.voters
+}
+
+// greetTime is how long a sequencer waits for the other side to say for which term it orders.
+const greetTime = 10 * time.Second
+
+// greeting is what goes first on a stream: whose log it is about. Logs of two terms must not
+// be taken for one.
+func (q *sequencer) greeting() [sha256.Size]byte { return sha256.Sum256([]byte(q.origin.String())) }
+
+// greet begins a stream.
+func (q *sequencer) greet(stream Stream, err error) (ordering.Stream, error) {
+	if err != nil {
+		return nil, err
+	}
+	g := q.greeting()
+	if _, err := stream.Write(g[:]); err != nil {
+		stream.Reset()
+		return nil, err
+	}
+	return stream, nil
+}
+
+// greeted reports whether a stream is about the log of this term.
+func (q *sequencer) greeted(stream Stream) bool {
+	timer := time.AfterFunc(greetTime, stream.Reset)
+	defer timer.Stop()
+	var g [sha256.Size]byte
+	_, err := io.ReadFull(stream, g[:])
+	return err == nil && g == q.greeting()
 }
 
 // isVoter reports whether a member may speak in Raft: it sequences by what is final, or has

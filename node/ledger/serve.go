@@ -10,6 +10,7 @@ import (
 
 	"entente/protocol/checkpoint"
 	"entente/protocol/exchange"
+	"entente/protocol/recovery"
 	"entente/protocol/replay"
 	"entente/protocol/wire"
 )
@@ -126,6 +127,18 @@ func (s *Service) reply(ctx context.Context, member string, k kind, b []byte) (a
 			return nil, err
 		}
 		return s.cosign(ctx, member, r)
+	case exchange.KindCall:
+		r, err := decode[recovery.Call](b)
+		if err != nil {
+			return nil, err
+		}
+		return s.heed(member, r)
+	case exchange.KindTerm:
+		r, err := decode[exchange.Position](b)
+		if err != nil {
+			return nil, err
+		}
+		return s.opening(r.Size)
 	default: // KindFinal: exchange.Limit admits no other
 		final, _, err := checkpoint.Unmarshal(b)
 		if err != nil {
@@ -141,7 +154,7 @@ func (s *Service) reply(ctx context.Context, member string, k kind, b []byte) (a
 // status is how far this node is.
 func (s *Service) status() (exchange.Status, error) {
 	var out exchange.Status
-	if err := s.mirror.State(func(st *replay.State) { out.Size = st.Size() }); err != nil {
+	if err := s.mirror.State(func(st *replay.State) { out.Size, out.Term = st.Size(), st.Term().String() }); err != nil {
 		return out, err
 	}
 	final, err := s.mirror.LastFinal()

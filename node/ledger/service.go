@@ -14,6 +14,7 @@ import (
 	"entente/crypto/sign"
 	"entente/protocol/checkpoint"
 	"entente/protocol/entry"
+	"entente/protocol/recovery"
 	"entente/protocol/replay"
 	"entente/protocol/roster"
 )
@@ -69,6 +70,9 @@ type Service struct {
 	doubted map[string]time.Time         // who claimed another history, and when it was asked for it
 	accused map[string]bool              // by this node, since it was opened
 	shown   map[string]checkpoint.Signed // what members have shown of another tree, and nothing kept here convicts
+	called  map[string]recovery.Call     // for terms that are not yet, by who called
+	stances map[string]bool              // who has pledged for the own call
+	calling chan struct{}                // the own call is to be asked about at once
 	seen    map[string]heard
 	times   []time.Duration // until own entries were final, the last ones
 	finalAt time.Time       // when the last of them became so
@@ -91,7 +95,7 @@ func OpenService(ctx context.Context, o Options) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
-	return &Service{o: o, mirror: m, signer: NewSigner(m, o.Self, o.Key, o.Now), soon: make(chan struct{}, 1), taking: map[string]bool{}, doubted: map[string]time.Time{}, accused: map[string]bool{}, shown: map[string]checkpoint.Signed{}, seen: map[string]heard{}}, nil
+	return &Service{o: o, mirror: m, signer: NewSigner(m, o.Self, o.Key, o.Now), soon: make(chan struct{}, 1), taking: map[string]bool{}, doubted: map[string]time.Time{}, accused: map[string]bool{}, shown: map[string]checkpoint.Signed{}, seen: map[string]heard{}, called: map[string]recovery.Call{}, stances: map[string]bool{}, calling: make(chan struct{}, 1)}, nil
 }
 
 // Mirror is this node's copy of the ledger.
@@ -121,6 +125,7 @@ func (s *Service) Run(ctx context.Context) error {
 	work.Go(func() { s.duties(ctx) })
 	work.Go(func() { s.handIn(ctx) })
 	work.Go(func() { s.measure(ctx) })
+	work.Go(func() { s.reopen(ctx) })
 	return s.order(ctx)
 }
 
@@ -139,6 +144,10 @@ func (s *Service) order(ctx context.Context) error {
 		}
 		err := s.sequenceUntil(ctx, wipe)
 		if wipe = err != nil; ctx.Err() != nil || err == nil || errors.Is(err, errAstray) {
+			continue
+		}
+		if errors.Is(err, errNewTerm) {
+			wipe = false // it begins anew by itself
 			continue
 		}
 		// Raft's files are worth less than the node's part in cosigning: they begin anew.
@@ -163,7 +172,7 @@ func (s *Service) sequences() bool {
 
 // sequencers are who orders entries, by what is final.
 func (s *Service) sequencers() (ids []string) {
-	if !s.mirror.FinalState(func(st *replay.State) { ids = st.Sequencers() }) {
+	if ids = s.mirror.Sequencers(); ids == nil {
 		ids = slices.Clone(s.o.Roster.Sequencers)
 	}
 	return ids
@@ -227,8 +236,8 @@ func (s *Service) others() (ids []string) {
 	return ids
 }
 
-// decide is who decides whether a tree of a size is final.
-func (s *Service) decide(size uint64) (c checkpoint.Committee, err error) {
-	err = s.mirror.State(func(st *replay.State) { c = st.Committee(size) })
+// decide is who decides whether a term's tree of a size is final.
+func (s *Service) decide(o checkpoint.Origin, size uint64) (c checkpoint.Committee, err error) {
+	err = s.mirror.State(func(st *replay.State) { c = st.CommitteeOf(o, size) })
 	return c, err
 }

@@ -1,8 +1,10 @@
 package ledger
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,6 +26,7 @@ var (
 	ErrBoundary = errors.New("a change of the committee must be final first")
 	ErrFinal    = errors.New("others have made a tree of this size final")
 	ErrClock    = errors.New("the ledger's clock is ahead of this node's")
+	ErrPledged  = errors.New("this node has pledged to sign no more in this term")
 )
 
 // Signer signs checkpoints of what a mirror holds, as one member. It notes each in the
@@ -57,7 +60,7 @@ func (s *Signer) Sequence(size uint64) (checkpoint.Checkpoint, checkpoint.Signat
 // ordered tells other sizes of it. One root for each size is signed, and only what goes on
 // from what was signed before, unless others have made something else final since.
 func (s *Signer) sequence(c checkpoint.Checkpoint, ordered func(size uint64) (checkpoint.Checkpoint, bool)) (checkpoint.Signature, error) {
-	if err := s.record(c, checkpoint.Sequencer, ordered); err != nil {
+	if err := s.record(c, checkpoint.Sequencer, nil, ordered); err != nil {
 		return checkpoint.Signature{}, fmt.Errorf("sign as sequencer: %w", err)
 	}
 	return checkpoint.Sign(c, s.member, checkpoint.Sequencer, s.key, s.now()), nil
@@ -73,14 +76,10 @@ func (s *Signer) Cosign(offered checkpoint.Signed) (checkpoint.Signature, error)
 		return checkpoint.Signature{}, fmt.Errorf("cosign: %w", err)
 	}
 	err = s.mirror.view(func(state *replay.State, tx *bbolt.Tx) error {
-		own, err := s.mirror.at(state, tx, c.Size)
-		if err != nil {
+		if err := s.mirror.is(state, tx, c); err != nil {
 			return err
 		}
-		if c != own {
-			return ErrConflict
-		}
-		if err := state.Committee(c.Size).Sequenced(offered); err != nil {
+		if err := state.CommitteeOf(c.Origin, c.Size).Sequenced(offered); err != nil {
 			return err
 		}
 		if b, ok := state.Boundary(lastFinal(tx)); ok && b < c.Size {
@@ -92,7 +91,7 @@ func (s *Signer) Cosign(offered checkpoint.Signed) (checkpoint.Signature, error)
 		return nil
 	})
 	if err == nil {
-		err = s.record(c, checkpoint.Cosigner, nil)
+		err = s.record(c, checkpoint.Cosigner, &offered, nil)
 	}
 	if err != nil {
 		return checkpoint.Signature{}, fmt.Errorf("cosign: %w", err)
@@ -103,13 +102,16 @@ func (s *Signer) Cosign(offered checkpoint.Signed) (checkpoint.Signature, error)
 // record notes, durably, that a checkpoint is signed in a role. It refuses if what was
 // signed before is not of the same tree: then the file is another one, or a leader has shown
 // this sequencer something else before.
-func (s *Signer) record(c checkpoint.Checkpoint, role checkpoint.Role, ordered func(uint64) (checkpoint.Checkpoint, bool)) error {
+func (s *Signer) record(c checkpoint.Checkpoint, role checkpoint.Role, offered *checkpoint.Signed, ordered func(uint64) (checkpoint.Checkpoint, bool)) error {
 	s.recording.Lock()
 	defer s.recording.Unlock()
 	m := s.mirror
 	last, err := s.last(role)
 	if err != nil {
 		return err
+	}
+	if last.Origin != c.Origin { // of an earlier term, whose trees are others
+		last = checkpoint.Checkpoint{}
 	}
 	var known bool
 	if last.Size > 0 && ordered != nil {
@@ -123,9 +125,14 @@ func (s *Signer) record(c checkpoint.Checkpoint, role checkpoint.Role, ordered f
 		return m.broken
 	}
 	err = m.db.Update(func(tx *bbolt.Tx) error {
+		if c.Origin != m.state.Term() {
+			return ErrTerm
+		}
+		if pledged, err := pledge(tx); err != nil || pledged != nil && pledged.call.Later(c.Origin) {
+			return cmp.Or(err, ErrPledged)
+		}
 		if last.Size > 0 && !known {
-			own, err := m.at(m.state, tx, last.Size)
-			known = err == nil && own == last
+			known = m.is(m.state, tx, last) == nil
 		}
 		// Sequencers are convicted by two trees of one size, so one that a leader deceived
 		// goes on behind what is final.
@@ -139,9 +146,18 @@ func (s *Signer) record(c checkpoint.Checkpoint, role checkpoint.Role, ordered f
 		case known && last.Size >= c.Size: // one tree: what is signed of it is signed
 			return nil
 		}
+		if offered != nil {
+			b, err := offered.Marshal()
+			if err != nil {
+				return err
+			}
+			if err := tx.Bucket([]byte(signedBucket)).Put(cosignedKey, b); err != nil {
+				return err
+			}
+		}
 		return tx.Bucket([]byte(signedBucket)).Put([]byte{byte(role)}, c.Text())
 	})
-	if err != nil && !errors.Is(err, ErrSigned) && !errors.Is(err, ErrFinal) {
+	if err != nil && !slices.ContainsFunc([]error{ErrSigned, ErrFinal, ErrTerm, ErrPledged}, func(e error) bool { return errors.Is(err, e) }) {
 		m.broken = fmt.Errorf("note what is signed: %w", err)
 		return m.broken
 	}

@@ -108,7 +108,7 @@ func (s *Service) took(ctx context.Context, from, to entry.Head) {
 
 // Standing tells how the ledger stands.
 func (s *Service) Standing(ctx context.Context) (Standing, error) {
-	out := Standing{Origin: s.mirror.origin.String()}
+	var out Standing
 	final, err := s.mirror.LastFinal()
 	if err != nil {
 		return out, err
@@ -125,7 +125,7 @@ func (s *Service) Standing(ctx context.Context) (Standing, error) {
 	}
 	out.Final = final.Size
 	err = s.mirror.State(func(st *replay.State) {
-		out.Entries = st.Size()
+		out.Entries, out.Origin = st.Size(), st.Term().String()
 		if st.Clock() > 0 {
 			out.Clock = time.UnixMilli(st.Clock())
 		}
@@ -243,10 +243,10 @@ func (s *Service) Members() (r roster.Roster, suspended []string) {
 
 // Order is who orders entries by what is final, and of which blocs those who decide must be.
 func (s *Service) Order() (sequencers []string, spread roster.Spread) {
-	if !s.mirror.FinalState(func(st *replay.State) { sequencers, spread = st.Sequencers(), st.Spread() }) {
-		sequencers, spread = s.o.Roster.Sequencers, s.o.Roster.Spread
+	if !s.mirror.FinalState(func(st *replay.State) { spread = st.Spread() }) {
+		spread = s.o.Roster.Spread
 	}
-	return sequencers, spread
+	return s.sequencers(), spread
 }
 
 // Knows reports whether a roster is or was in force by what is final.
@@ -288,7 +288,7 @@ func (s *Service) Note() (checkpoint.Checkpoint, string, error) {
 	if err != nil {
 		return c, "", err
 	}
-	committee, err := s.decide(c.Size)
+	committee, err := s.decide(c.Origin, c.Size)
 	if err != nil {
 		return c, "", err
 	}

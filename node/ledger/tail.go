@@ -63,8 +63,11 @@ func newTail(m *Mirror) (*tail, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.log = size
-	return t, t.reset()
+	if err := t.reset(); err != nil {
+		return nil, err
+	}
+	t.log = max(size, t.head.Base()) // a term's log begins where its tree does
+	return t, nil
 }
 
 // reset forgets the tail. The caller holds mu, or is alone.
@@ -236,7 +239,7 @@ func (t *tail) push(index uint64, entries [][]byte, after *replay.State, voids [
 			return err
 		}
 		t.head, t.entries = after, append(t.entries, entries...)
-		t.marks = append(t.marks, mark{index, voids, after, checkpoint.Checkpoint{Origin: t.mirror.origin, Size: size, Root: root}})
+		t.marks = append(t.marks, mark{index, voids, after, checkpoint.Checkpoint{Origin: after.Term(), Size: size, Root: root}})
 		close(t.grown)
 		t.grown = make(chan struct{})
 		return nil
@@ -335,6 +338,13 @@ func (t *tail) end() (size uint64, changed <-chan struct{}) {
 	return t.head.Size(), t.grown
 }
 
+// size is how many entries are ordered in all, and with how many the term began.
+func (t *tail) size() (all, base uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.head.Size(), t.head.Base()
+}
+
 // changes is closed when something is ordered.
 func (t *tail) changes() <-chan struct{} {
 	t.mu.Lock()
@@ -398,7 +408,7 @@ func (t *tail) restored(size uint64) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.log = size
-	return errors.Join(t.mirror.disorder(), t.reset())
+	return errors.Join(t.mirror.disorder(t.head.Term()), t.reset())
 }
 
 // view gives use the state after all that is ordered. It must not change it.

@@ -19,12 +19,15 @@ package checkpoint
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+
+	"entente/protocol/roster"
 )
 
 // MaxSize bounds the entries of a ledger: a thousand years at a thousand a second.
@@ -35,25 +38,55 @@ const MaxText = 256
 
 const originPrefix = "entente/"
 
-// Origin names one tree: the ledger of a federation in one ledger term. A recovery starts
-// a new term, whose tree holds the entries that it keeps of the old one.
+// Origin names one tree: the ledger of a federation in one ledger term. A later term's tree
+// begins with the entries of an earlier one up to its base (protocol/recovery).
 type Origin struct {
 	Federation [32]byte // digest of the first roster
 	Term       uint64   // 1 for the first
+	Caller     string   // who called for the term; empty for the first
+	Opening    [32]byte // digest of the term's opening; zeros for the first
 }
 
 // String is the origin as it stands in checkpoints.
-func (o Origin) String() string { return fmt.Sprintf("%s%x/%d", originPrefix, o.Federation, o.Term) }
+func (o Origin) String() string {
+	s := fmt.Sprintf("%s%x/%d", originPrefix, o.Federation, o.Term)
+	if o.Term == 1 {
+		return s
+	}
+	return fmt.Sprintf("%s/%s/%x", s, o.Caller, o.Opening)
+}
 
 // parseOrigin reads what String writes; Parse compares the spelling.
 func parseOrigin(s string) (o Origin, err error) {
-	digest, term, found := strings.Cut(strings.TrimPrefix(s, originPrefix), "/")
-	b, bad := hex.DecodeString(digest)
-	if o.Term, err = strconv.ParseUint(term, 10, 64); err != nil || bad != nil || !found || len(b) != len(o.Federation) || o.Term == 0 {
-		return Origin{}, errors.New("origin is not that of a ledger")
+	bad := errors.New("origin is not that of a ledger")
+	parts := strings.Split(strings.TrimPrefix(s, originPrefix), "/")
+	if len(parts) != 2 && len(parts) != 4 {
+		return Origin{}, bad
 	}
-	copy(o.Federation[:], b)
+	if o.Term, err = strconv.ParseUint(parts[1], 10, 64); err != nil || (o.Term == 1) != (len(parts) == 2) || o.Term == 0 {
+		return Origin{}, bad
+	}
+	federation, err := hex.DecodeString(parts[0])
+	if err != nil || len(federation) != len(o.Federation) {
+		return Origin{}, bad
+	}
+	copy(o.Federation[:], federation)
+	if o.Term == 1 {
+		return o, nil
+	}
+	opening, err := hex.DecodeString(parts[3])
+	if err != nil || len(opening) != len(o.Opening) || roster.CheckID(parts[2]) != nil {
+		return Origin{}, bad
+	}
+	copy(o.Opening[:], opening)
+	o.Caller = parts[2]
 	return o, nil
+}
+
+// Compare orders terms: by number and, of one number, by who called. Two origins of one
+// place in this order need not be equal: a caller that lies can open its term twice.
+func (o Origin) Compare(p Origin) int {
+	return cmp.Or(cmp.Compare(o.Term, p.Term), cmp.Compare(o.Caller, p.Caller))
 }
 
 // Checkpoint states the tree of a ledger at one size.

@@ -10,9 +10,10 @@ import (
 )
 
 func TestTextHasOneSpelling(t *testing.T) {
-	good := string(Checkpoint{Origin{federation, 3}, 12, Hash{1}}.Text())
+	later := Origin{Federation: federation, Term: 3, Caller: "AU", Opening: [32]byte{9}}
+	good := string(Checkpoint{later, 12, Hash{1}}.Text())
 	c, err := Parse([]byte(good))
-	if err != nil || c.Origin.Term != 3 || c.Size != 12 || c.Root != (Hash{1}) || c.Origin.Federation != federation {
+	if err != nil || c.Origin != later || c.Size != 12 || c.Root != (Hash{1}) {
 		t.Errorf("%+v, %v", c, err)
 	}
 	var other log.Checkpoint // another reader understands it
@@ -28,15 +29,21 @@ func TestTextHasOneSpelling(t *testing.T) {
 		"too large":       strings.Replace(good, "\n12\n", "\n35184372088833\n", 1),
 		"other origin":    strings.Replace(good, "entente/", "example/", 1),
 		"no prefix":       strings.TrimPrefix(good, "entente/"),
-		"term 0":          strings.Replace(good, "/3\n", "/0\n", 1),
-		"term 03":         strings.Replace(good, "/3\n", "/03\n", 1),
+		"term 0":          strings.Replace(good, "/3/", "/0/", 1),
+		"term 03":         strings.Replace(good, "/3/", "/03/", 1),
+		"first, opened":   strings.Replace(good, "/3/", "/1/", 1),
+		"later, unopened": string(Checkpoint{Origin{Federation: federation, Term: 1}, 12, Hash{1}}.Text()[:75]) + "2\n12\n" + good[len(good)-45:],
+		"no caller":       strings.Replace(good, "/AU/", "//", 1),
+		"small caller":    strings.Replace(good, "/AU/", "/au/", 1),
+		"short opening":   strings.Replace(good, "/AU/09", "/AU/", 1),
+		"three parts":     strings.Replace(good, "/AU/", "/", 1),
 		"capital letters": strings.Replace(good, "fed1", "FED1", 1),
 		"short root":      strings.Replace(good, "AAAA=", "=", 1),
 		"trailing bits":   strings.Replace(good, "AAA=", "AAB=", 1),
 		"carriage return": strings.Replace(good, "\n12\n", "\r\n12\n", 1),
 		"long":            good + strings.Repeat("x", MaxText),
 	} {
-		if _, err := Parse([]byte(bad)); err == nil {
+		if _, err := Parse([]byte(bad)); err == nil || bad == good {
 			t.Errorf("%s was taken", name)
 		}
 	}

@@ -57,7 +57,7 @@ func at(t testing.TB, m Memory, size uint64) Checkpoint {
 	t.Helper()
 	root, err := Root(size, m)
 	must(t, err)
-	return Checkpoint{Origin{federation, 1}, size, root}
+	return Checkpoint{Origin{Federation: federation, Term: 1}, size, root}
 }
 
 // signed is a checkpoint with the signatures of these sequencers and cosigners.

@@ -6,7 +6,7 @@ import (
 )
 
 func FuzzParse(f *testing.F) {
-	f.Add(Checkpoint{Origin{federation, 1}, 0, Hash{}}.Text())
+	f.Add(Checkpoint{Origin{Federation: federation, Term: 1}, 0, Hash{}}.Text())
 	f.Add([]byte("entente/\n0\n\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if c, err := Parse(b); err == nil && !bytes.Equal(c.Text(), b) {

@@ -74,8 +74,7 @@ func (c Committee) check(s Signed, role Role) error {
 	if err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
-	e := &QuorumError{Role: role}
-	signed, blocs := map[string]bool{}, map[string]bool{}
+	signed := map[string]bool{}
 	for _, one := range s.Signatures {
 		seat, ok := c.Seats[one.Member]
 		if one.Role != role {
@@ -91,20 +90,39 @@ func (c Committee) check(s Signed, role Role) error {
 			return fmt.Errorf("checkpoint: %w", err)
 		}
 		signed[one.Member] = true
-		for _, b := range seat.Blocs {
-			blocs[b] = true
+	}
+	return c.quorum(role, signed)
+}
+
+// Decided checks that as many members as make a checkpoint final, of as many blocs, are
+// among these. The error is a *QuorumError.
+func (c Committee) Decided(ids []string) error {
+	signed := map[string]bool{}
+	for _, id := range ids {
+		if _, ok := c.Seats[id]; ok {
+			signed[id] = true
 		}
 	}
-	able := 0
+	return c.quorum(Cosigner, signed)
+}
+
+// quorum checks that those who have signed in a role are enough.
+func (c Committee) quorum(role Role, signed map[string]bool) error {
+	e := &QuorumError{Role: role, Have: len(signed)}
+	able, blocs := 0, map[string]bool{}
 	for id, seat := range c.Seats {
 		if role == Sequencer && !seat.Sequencer {
 			continue
 		}
 		if able++; !signed[id] {
 			e.Missing = append(e.Missing, id)
+			continue
+		}
+		for _, b := range seat.Blocs {
+			blocs[b] = true
 		}
 	}
-	e.Have, e.Want, e.Blocs = len(signed), Quorum(able), len(blocs)
+	e.Want, e.Blocs = Quorum(able), len(blocs)
 	if role == Sequencer {
 		e.Want = max(1, SequencerQuorum(able))
 	} else {

@@ -12,7 +12,9 @@ import (
 	"errors"
 	"fmt"
 
+	"entente/crypto/sign"
 	"entente/protocol/checkpoint"
+	"entente/protocol/recovery"
 	"entente/protocol/wire"
 )
 
@@ -35,6 +37,10 @@ const (
 	KindCosigned   wire.Kind = 12 // Vote
 	KindFinal      wire.Kind = 13 // checkpoint.Signed as bytes
 	KindNoted      wire.Kind = 14 // Status of who answers
+	KindCall       wire.Kind = 15 // recovery.Call of the asking member
+	KindStance     wire.Kind = 16 // recovery.Stance
+	KindTerm       wire.Kind = 17 // Position: how manyth term after the first
+	KindOpening    wire.Kind = 18 // recovery.Opening as bytes, or none
 )
 
 // Bounds.
@@ -49,6 +55,8 @@ const (
 	// MaxBatch is how many bytes of entries one frame holds.
 	MaxBatch = wire.MaxChunk - 16<<10 - checkpoint.MaxSigned
 	small    = 512
+	// maxPledge is how long a member's pledge for a term is at most.
+	maxPledge = sign.Ed25519Size + sign.MLDSA44Size + checkpoint.MaxText + 128
 )
 
 // Status says how far a member is. Every member asks others for theirs now and then and
@@ -57,6 +65,7 @@ type Status struct {
 	_     struct{} `codec:",toarray"`
 	Size  uint64   // entries that it holds
 	Final []byte   // text of the newest checkpoint that it knows to be final; empty if none
+	Term  string   // origin of the term that it is in
 }
 
 // Range asks for entries From up to, but without, Until.
@@ -108,7 +117,7 @@ type Offer struct {
 // Limit states which kinds open a request, and their sizes.
 func Limit(k wire.Kind) (uint32, bool) {
 	switch k {
-	case KindStatus, KindFetch, KindNext, KindSequence:
+	case KindStatus, KindFetch, KindNext, KindSequence, KindCall, KindTerm:
 		return small, true
 	case KindSubmit, KindOffer:
 		return wire.MaxChunk, true
@@ -127,6 +136,10 @@ func Answer(k wire.Kind) (wire.Kind, uint32) {
 		return KindCheckpoint, checkpoint.MaxSigned
 	case KindSequence, KindOffer:
 		return k + 1, checkpoint.MaxSigned
+	case KindCall:
+		return KindStance, checkpoint.MaxSigned + small + maxPledge
+	case KindTerm:
+		return KindOpening, recovery.MaxOpening
 	}
 	return k + 1, small
 }
@@ -135,6 +148,9 @@ var errRange = errors.New("the range is empty or turned round")
 
 // Validate checks the text of the checkpoint.
 func (s Status) Validate() error {
+	if _, err := checkpoint.ParseOrigin(s.Term); err != nil {
+		return fmt.Errorf("status: %w", err)
+	}
 	if len(s.Final) == 0 {
 		return nil
 	}

@@ -73,7 +73,7 @@ func TestFit(t *testing.T) {
 func TestLimits(t *testing.T) {
 	for k := wire.Kind(0); k < 32; k++ {
 		most, ok := Limit(k)
-		if asks := k >= KindStatus && k <= KindFinal && k%2 == 1; ok != asks || ok && (most == 0 || most > wire.MaxChunk) {
+		if asks := k >= KindStatus && k <= KindTerm && k%2 == 1; ok != asks || ok && (most == 0 || most > wire.MaxChunk) {
 			t.Errorf("kind %d: %d, %v", k, most, ok)
 		}
 		if !ok {

@@ -27,10 +27,10 @@ func example(t testing.TB, role checkpoint.Role) checkpoint.Signed {
 
 // messages are an example of each message.
 func messages(t testing.TB) map[string]any {
-	signed := example(t, checkpoint.Sequencer)
+	signed, term := example(t, checkpoint.Sequencer), checkpoint.Origin{Federation: [32]byte{1}, Term: 1}.String()
 	return map[string]any{
-		"status":         &Status{Size: 5, Final: signed.Text},
-		"status-nothing": &Status{Final: []byte{}},
+		"status":         &Status{Size: 5, Final: signed.Text, Term: term},
+		"status-nothing": &Status{Final: []byte{}, Term: term},
 		"range":          &Range{From: 3, Until: 5},
 		"entries":        &Entries{Entries: [][]byte{[]byte("entry 3"), []byte("entry 4")}},
 		"position":       &Position{Size: 3},

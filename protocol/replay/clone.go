@@ -16,7 +16,8 @@ func (s *State) Clone() *State {
 	c := *s
 	c.ticks, c.rosters, c.convicted = maps.Clone(s.ticks), maps.Clone(s.rosters), maps.Clone(s.convicted)
 	c.eras, c.budgets = slices.Clone(s.eras), s.budgets.Clone() // eras do not change once ended
-	c.settled = slices.Clip(s.settled)                          // what is added is added to a copy
+	c.terms = slices.Clone(s.terms)
+	c.settled = slices.Clip(s.settled) // what is added is added to a copy
 	c.members = make(map[string]*member, len(s.members))
 	for id, m := range s.members {
 		own := *m

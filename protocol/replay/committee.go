@@ -13,7 +13,8 @@ import (
 type era struct {
 	until  uint64 // size of the largest tree that it decides
 	seats  map[string]checkpoint.Seat
-	wanted int // blocs
+	wanted int  // blocs
+	term   bool // it ended with a term, and not by an entry
 }
 
 // endEra keeps the committee for the tree that ends with the entry being applied: a change
@@ -89,9 +90,18 @@ func (s *State) seats() map[string]checkpoint.Seat {
 	return out
 }
 
-// Committee is who decides whether the tree of a size up to Size is final, with the
-// cosigning keys that the tree itself holds.
+// Committee is who decides whether a tree of a size up to Size is final, with the
+// cosigning keys that the tree itself holds, in the latest term that has a tree of that size.
 func (s *State) Committee(size uint64) checkpoint.Committee {
+	return s.CommitteeOf(s.Origin(size), size)
+}
+
+// CommitteeOf is who decides in one term. Nobody does if the term has no tree of that size.
+func (s *State) CommitteeOf(o checkpoint.Origin, size uint64) checkpoint.Committee {
+	t, ok := s.term(o, size)
+	if !ok {
+		return checkpoint.Committee{}
+	}
 	e := era{seats: s.seats(), wanted: s.wanted("")}
 	if i := slices.IndexFunc(s.eras, func(e era) bool { return size <= e.until }); i >= 0 {
 		e = s.eras[i]
@@ -103,6 +113,11 @@ func (s *State) Committee(size uint64) checkpoint.Committee {
 			if held[i].size <= size {
 				seat.Key = held[i].parsed()
 				break
+			}
+		}
+		if size == t.base && t.origin.Term > 1 { // decided by those of before, but sequenced by the term's
+			if seat.Sequencer = slices.Contains(t.sequencers, id); id == t.without {
+				continue
 			}
 		}
 		c.Seats[id] = seat
@@ -126,7 +141,7 @@ func (s *State) cosigningKeys(id string) (out []*sign.CosigningPublicKey) {
 // final before a larger tree may be signed; false if there is none yet.
 func (s *State) Boundary(above uint64) (uint64, bool) {
 	for _, e := range s.eras {
-		if e.until > above {
+		if e.until > above && !e.term {
 			return e.until, true
 		}
 	}

@@ -338,11 +338,17 @@ func TestEvidenceConvicts(t *testing.T) {
 		}
 		return byte(i + 1)
 	}
+	origin := func(term uint64) checkpoint.Origin {
+		if term == 1 {
+			return checkpoint.Origin{Federation: w.state.Federation(), Term: 1}
+		}
+		return checkpoint.Origin{Federation: w.state.Federation(), Term: term, Caller: id(0), Opening: [32]byte{1}}
+	}
 	make := func(i int, term uint64) []byte {
 		var both [2]checkpoint.Signed
 		var root []byte
 		for k := range both {
-			c := checkpoint.Checkpoint{Origin: checkpoint.Origin{Federation: w.state.Federation(), Term: term}, Size: w.state.Size(), Root: checkpoint.Hash{byte(k)}}
+			c := checkpoint.Checkpoint{Origin: origin(term), Size: w.state.Size(), Root: checkpoint.Hash{byte(k)}}
 			both[k] = checkpoint.Signed{Text: c.Text(), Signatures: []checkpoint.Signature{
 				checkpoint.Sign(c, id(i), checkpoint.Cosigner, cosigning(t, by(i, k)), w.now),
 			}}

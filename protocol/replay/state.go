@@ -22,6 +22,7 @@ import (
 
 	"entente/crypto/sign"
 	"entente/protocol/budget"
+	"entente/protocol/checkpoint"
 	"entente/protocol/entry"
 	"entente/protocol/roster"
 )
@@ -40,7 +41,8 @@ type State struct {
 	sequencers []string
 	custodians entry.Seats
 	spread     roster.Spread
-	eras       []era // of committees that are no more
+	eras       []era  // of committees that are no more
+	terms      []term // ascending; the first is the ledger's first
 
 	proposals map[[32]byte]*Proposed
 	budgets   *budget.Book
@@ -100,6 +102,7 @@ func New(r roster.Roster) (*State, error) {
 		return nil, fmt.Errorf("start ledger: %w", err)
 	}
 	s.sequencers, s.spread = slices.Clone(r.Sequencers), r.Spread
+	s.terms = []term{{origin: checkpoint.Origin{Federation: s.first, Term: 1}}}
 	return s, nil
 }
 

@@ -1,0 +1,264 @@
+package recovery
+
+import (
+	"errors"
+	"fmt"
+
+	"entente/crypto/sign"
+	"entente/crypto/transcript"
+	"entente/protocol/checkpoint"
+	"entente/protocol/roster"
+	"entente/protocol/wire"
+)
+
+// Opening begins a term: where its tree begins, and who pledged for it.
+type Opening struct {
+	_       struct{} `codec:",toarray"`
+	Call    Call
+	Base    checkpoint.Signed // the largest that a pledge names, sequenced; empty if none names any
+	Pledges []Pledge          // ascending by member
+	Ed25519 []byte            // of the caller's cosigning key
+	MLDSA44 []byte
+}
+
+// content is what an opening's digest is of.
+type content struct {
+	_       struct{} `codec:",toarray"`
+	Call    Call
+	Base    checkpoint.Signed
+	Pledges []Pledge
+}
+
+func (o Opening) digest() ([32]byte, error) {
+	if o.Base.Text == nil {
+		o.Base.Text = []byte{}
+	}
+	if o.Base.Signatures == nil {
+		o.Base.Signatures = []checkpoint.Signature{}
+	}
+	b, err := wire.Marshal(content{Call: o.Call, Base: o.Base, Pledges: o.Pledges})
+	return transcript.Digest(openingLabel, b), err
+}
+
+func message(digest [32]byte) []byte { return append([]byte(openingLabel+"\n"), digest[:]...) }
+
+// Open signs an opening by the caller. It does not check it.
+func Open(c Call, base checkpoint.Signed, pledges []Pledge, key *sign.CosigningKey) (Opening, error) {
+	o := Opening{Call: c, Base: base, Pledges: pledges}
+	d, err := o.digest()
+	if err != nil {
+		return Opening{}, fmt.Errorf("open term: %w", err)
+	}
+	o.Ed25519, o.MLDSA44 = key.Ed25519(message(d)), key.MLDSA44(message(d))
+	return o, nil
+}
+
+// Marshal encodes the opening.
+func (o Opening) Marshal() ([]byte, error) {
+	b, err := wire.Marshal(o)
+	if err != nil {
+		return nil, fmt.Errorf("encode opening: %w", err)
+	}
+	return b, nil
+}
+
+// Unmarshal decodes an opening strictly and checks its form. What it is worth says Check.
+func Unmarshal(b []byte) (Opening, error) {
+	var o Opening
+	if len(b) > MaxOpening {
+		return Opening{}, fmt.Errorf("decode opening: has %d bytes, at most %d", len(b), MaxOpening)
+	}
+	if err := wire.Unmarshal(b, &o); err != nil {
+		return Opening{}, fmt.Errorf("decode opening: %w", err)
+	}
+	if err := o.validate(); err != nil {
+		return Opening{}, fmt.Errorf("decode opening: %w", err)
+	}
+	return o, nil
+}
+
+func (o Opening) validate() error {
+	if err := o.Call.Validate(); err != nil {
+		return err
+	}
+	if _, err := o.Tree(); err != nil {
+		return err
+	}
+	if len(o.Pledges) == 0 || len(o.Pledges) > roster.MaxMembers {
+		return fmt.Errorf("%d pledges, must be 1 to %d", len(o.Pledges), roster.MaxMembers)
+	}
+	for i, p := range o.Pledges {
+		if err := roster.CheckID(p.Member); err != nil {
+			return err
+		}
+		if i > 0 && p.Member <= o.Pledges[i-1].Member {
+			return errors.New("the pledges are out of order")
+		}
+	}
+	return nil
+}
+
+// Origin names the term's tree.
+func (o Opening) Origin() checkpoint.Origin {
+	d, err := o.digest()
+	if err != nil {
+		return checkpoint.Origin{} // of no ledger: what was decoded has a digest
+	}
+	return checkpoint.Origin{Federation: [32]byte(o.Call.Federation), Term: o.Call.Term, Caller: o.Call.Member, Opening: d}
+}
+
+// Tree is the base: the tree of an earlier term with whose entries this one begins. It is
+// the zero Checkpoint if the term begins with none.
+func (o Opening) Tree() (checkpoint.Checkpoint, error) {
+	if len(o.Base.Text) == 0 {
+		if len(o.Base.Signatures) > 0 {
+			return checkpoint.Checkpoint{}, errors.New("signatures of no checkpoint")
+		}
+		return checkpoint.Checkpoint{}, nil
+	}
+	return o.Base.Checkpoint()
+}
+
+// View is what a reader holds when it checks an opening: the tree of earlier terms up to
+// the base.
+type View struct {
+	Origin    checkpoint.Origin // of the term to which the tree up to the base belongs
+	Committee checkpoint.Committee
+	Root      func(size uint64) (checkpoint.Hash, error) // of the tree, up to the base
+}
+
+// Check checks that the term may begin: by the rules of SPEC "Ledger terms", which make
+// sure that it begins with all that is final. The committee is the one that decides on the
+// base. What the call says of sequencers is for the caller to check.
+func (o Opening) Check(v View) error {
+	if err := o.check(v); err != nil {
+		return fmt.Errorf("opening of term %d by %s: %w", o.Call.Term, o.Call.Member, err)
+	}
+	return nil
+}
+
+func (o Opening) check(v View) error {
+	if err := o.validate(); err != nil {
+		return err
+	}
+	if [32]byte(o.Call.Federation) != v.Origin.Federation {
+		return errors.New("it is of another ledger")
+	}
+	if !o.Call.Later(v.Origin) {
+		return errors.New("a later term has begun")
+	}
+	base, err := o.Tree()
+	if err != nil {
+		return err
+	}
+	if err := o.based(v, base); err != nil {
+		return err
+	}
+	d, err := o.digest()
+	if err != nil {
+		return err
+	}
+	caller := v.Committee.Seats[o.Call.Member].Key
+	if caller == nil || !caller.VerifyEd25519(message(d), o.Ed25519) || !caller.VerifyMLDSA44(message(d), o.MLDSA44) {
+		return fmt.Errorf("its caller's: %w", sign.ErrSignature)
+	}
+	return o.pledged(v, base)
+}
+
+// based checks that the base is a tree that sequencers have signed. Without one the term
+// begins anew, as the first did.
+func (o Opening) based(v View, base checkpoint.Checkpoint) error {
+	if len(o.Base.Text) == 0 {
+		if v.Origin.Term != 1 {
+			return errors.New("it has no base, but a term came before")
+		}
+		return nil
+	}
+	root, err := v.Root(base.Size)
+	if err != nil {
+		return err
+	}
+	if base.Origin != v.Origin || root != base.Root {
+		return errors.New("the base is not of the tree that is held")
+	}
+	if err := v.Committee.Sequenced(o.Base); err != nil {
+		return fmt.Errorf("base: %w", err)
+	}
+	return nil
+}
+
+// pledged checks that enough members have pledged, and that the base goes on from what each
+// of them has cosigned.
+func (o Opening) pledged(v View, base checkpoint.Checkpoint) error {
+	var ids []string
+	if len(o.Base.Text) == 0 {
+		base.Origin = v.Origin
+	}
+	named := len(o.Base.Text) == 0
+	for _, p := range o.Pledges {
+		seat, ok := v.Committee.Seats[p.Member]
+		if !ok {
+			return fmt.Errorf("%s pledged and has no part", p.Member)
+		}
+		if err := p.Verify(o.Call, seat.Key); err != nil {
+			return err
+		}
+		t, err := p.checkpoint()
+		if err != nil {
+			return err
+		}
+		named = named || string(p.Text) == string(o.Base.Text)
+		if err := follows(v, base, p, t); err != nil {
+			return err
+		}
+		ids = append(ids, p.Member)
+	}
+	if !named {
+		return errors.New("no pledge names the base")
+	}
+	if o.Call.Without == "" {
+		return v.Committee.Decided(ids)
+	}
+	if _, ok := v.Committee.Seats[o.Call.Without]; !ok || len(v.Committee.Seats) != Alone {
+		return fmt.Errorf("a member can be left out where it is one of %d", Alone)
+	}
+	for id := range v.Committee.Seats {
+		pledged := false
+		for _, other := range ids {
+			pledged = pledged || other == id
+		}
+		if pledged == (id == o.Call.Without) {
+			return fmt.Errorf("all but %s must pledge, and it not", o.Call.Without)
+		}
+	}
+	return nil
+}
+
+// Alone is the number of members of which the others can go on without one: of fewer,
+// nobody would be left to agree with, and of more, a quorum is not all.
+const Alone = 3
+
+// follows checks that the base goes on from what a pledge names. What is of a term before
+// that of the base need not be looked at: the opening of the base's term took it in, if it
+// was final.
+func follows(v View, base checkpoint.Checkpoint, p Pledge, t checkpoint.Checkpoint) error {
+	if len(p.Text) == 0 {
+		return nil
+	}
+	if c := t.Origin.Compare(base.Origin); c > 0 {
+		return fmt.Errorf("%s has cosigned in a later term than that of the base", p.Member)
+	} else if c < 0 {
+		return nil
+	}
+	if t.Origin != base.Origin || t.Size > base.Size {
+		return fmt.Errorf("%s has cosigned more than the base, or another tree", p.Member)
+	}
+	root, err := v.Root(t.Size)
+	if err != nil {
+		return err
+	}
+	if root != t.Root {
+		return fmt.Errorf("%s has cosigned another tree than that of the base", p.Member)
+	}
+	return nil
+}
