@@ -87,9 +87,9 @@ func (o *Comparison) fault(file, problem string) {
 // trees compares the two trees at the smaller of the two sizes.
 func (o *Comparison) trees(a, b *check, at uint64) {
 	switch {
-	case a.copy.origin != b.copy.origin:
+	case a.copy.origin != b.copy.origin: // of the first term
 		o.fault(firstRosterFile, fmt.Sprintf("%s and %s hold the ledgers of different federations", a.member, b.member))
-	case a.copy.tree.Size() >= at && b.copy.tree.Size() >= at && a.copy.root == b.copy.root:
+	case a.copy.tree.Size() >= at && b.copy.tree.Size() >= at && a.copy.roots[at] == b.copy.roots[at]:
 		o.Common = at
 	default:
 		o.differ(a, b, at)

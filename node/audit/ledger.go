@@ -12,6 +12,7 @@ import (
 	"entente/protocol/checkpoint"
 	"entente/protocol/entry"
 	"entente/protocol/ledgerfile"
+	"entente/protocol/recovery"
 	"entente/protocol/replay"
 	"entente/protocol/roster"
 )
@@ -22,6 +23,7 @@ var (
 	firstRosterFile = path.Join(ledgerfile.Folder, ledgerfile.RosterName)
 	entriesFolder   = path.Join(ledgerfile.Folder, ledgerfile.EntriesFolder)
 	checkpointsFile = path.Join(ledgerfile.Folder, ledgerfile.CheckpointsName)
+	termsFile       = path.Join(ledgerfile.Folder, ledgerfile.TermsName)
 )
 
 // Bounds of what is replayed together.
@@ -72,8 +74,15 @@ type ledgerCopy struct {
 	unreadable bool              // a fault in the file has hidden some
 	astray     bool              // the tree was another one at a checkpoint
 
-	at   uint64 // size at which the root is wanted, for a comparison
-	root checkpoint.Hash
+	terms []openedTerm               // that have not begun yet
+	roots map[uint64]checkpoint.Hash // of the tree at sizes that are asked for; zero until then
+}
+
+// openedTerm is the opening of a ledger term in the copy.
+type openedTerm struct {
+	recovery.Opening
+	base   uint64 // entries with which it begins
+	offset int64
 }
 
 type signedCheckpoint struct {
@@ -88,13 +97,17 @@ func (c *check) ledger() {
 	if _, err := fs.Stat(c.fsys, ledgerfile.Folder); errors.Is(err, fs.ErrNotExist) {
 		return
 	}
-	l := &ledgerCopy{check: c, sealed: map[[32]byte]uint64{}, at: c.compareAt}
+	l := &ledgerCopy{check: c, sealed: map[[32]byte]uint64{}, roots: map[uint64]checkpoint.Hash{c.compareAt: {}}}
 	if !l.readManifest() || !l.readFirst() {
 		return
 	}
 	c.copy, c.report.Ledger = l, l.out
+	if !l.readTerms() {
+		return
+	}
 	stop := l.openCheckpoints()
 	defer stop()
+	l.begin()
 	l.walk()
 	l.complete()
 	l.describe()
@@ -145,10 +158,68 @@ func (l *ledgerCopy) readFirst() bool {
 	}
 	l.first, l.origin = r, checkpoint.Origin{Federation: r.Digest(), Term: 1}
 	l.out = &Ledger{Begins: *describe(r), First: l.manifest.First.String(), Last: l.manifest.Last.String()}
-	if l.manifest.Origin != l.origin {
+	if l.manifest.Origin.Federation != l.origin.Federation {
 		l.report.fault(manifestFile, fmt.Sprintf("names the ledger %s, but %s begins %s", l.manifest.Origin, firstRosterFile, l.origin))
 	}
 	return true
+}
+
+// readTerms reads the openings of later terms, and notes of which trees roots are needed.
+func (l *ledgerCopy) readTerms() bool {
+	f, err := l.fsys.Open(termsFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true
+	}
+	if err != nil {
+		l.report.fault(termsFile, fileProblem(err))
+		return false
+	}
+	defer f.Close()
+	for frame, err := range ledgerfile.Terms.Read(f) {
+		var o recovery.Opening
+		if err == nil {
+			o, err = recovery.Unmarshal(frame.Content)
+		}
+		var base checkpoint.Checkpoint
+		if err == nil {
+			base, err = o.Tree()
+		}
+		if err == nil && len(l.terms) == recovery.MaxTerms {
+			err = errors.New("more terms than there can be")
+		}
+		if err != nil {
+			offset := frame.Offset
+			l.report.add(Fault{File: termsFile, Offset: &offset, Problem: err.Error()})
+			return false
+		}
+		l.terms = append(l.terms, openedTerm{o, base.Size, frame.Offset})
+		for _, size := range o.Sizes() {
+			l.roots[size] = checkpoint.Hash{}
+		}
+	}
+	return true
+}
+
+// begin begins those of the terms whose trees go on from here.
+func (l *ledgerCopy) begin() {
+	for len(l.terms) > 0 && l.terms[0].base == l.state.Size() && !l.broken {
+		next := l.terms[0]
+		err := l.state.Begin(next.Opening, func(size uint64) (checkpoint.Hash, error) {
+			if size == l.tree.Size() {
+				return l.tree.Root(), nil
+			}
+			if root, ok := l.roots[size]; ok && size < l.tree.Size() {
+				return root, nil
+			}
+			return checkpoint.Hash{}, errors.New("it names a tree beyond its base")
+		})
+		if err != nil {
+			l.stop(Fault{File: termsFile, Offset: &next.offset, Problem: err.Error()})
+			return
+		}
+		l.terms = l.terms[1:]
+		l.out.Terms++
+	}
 }
 
 // walk replays the entries, file after file, up to the first that is not right.
@@ -225,6 +296,20 @@ func (l *ledgerCopy) stopAt(name string, err error) {
 
 // replay applies the next entries, and compares the tree where there is a checkpoint.
 func (l *ledgerCopy) replay(some []placed) {
+	for len(l.terms) > 0 && !l.broken {
+		n := l.terms[0].base - min(l.terms[0].base, l.state.Size())
+		if n == 0 || n >= uint64(len(some)) {
+			break
+		}
+		l.apply(some[:n])
+		some = some[n:]
+	}
+	if !l.broken {
+		l.apply(some)
+	}
+}
+
+func (l *ledgerCopy) apply(some []placed) {
 	contents := make([][]byte, len(some))
 	for i, p := range some {
 		contents[i] = p.bytes
@@ -236,8 +321,11 @@ func (l *ledgerCopy) replay(some []placed) {
 		if a.Roster != nil {
 			l.rosters = append(l.rosters, inForceFrom{*a.Roster, a.Index, some[i].file})
 		}
-		if l.tree.Size() == l.at {
-			l.root = l.tree.Root()
+		if _, wanted := l.roots[l.tree.Size()]; wanted {
+			l.roots[l.tree.Size()] = l.tree.Root()
+		}
+		if i+1 == len(contents) {
+			l.begin()
 		}
 		for l.next != nil && l.next.Size <= l.tree.Size() {
 			l.compare()
@@ -311,7 +399,7 @@ func (l *ledgerCopy) advance() {
 	s, c, err := checkpoint.Unmarshal(frame.Content)
 	switch {
 	case err != nil:
-	case c.Origin != l.origin:
+	case c.Origin.Federation != l.origin.Federation:
 		err = fmt.Errorf("the checkpoint of %d entries is of the ledger %s, not of %s", c.Size, c.Origin, l.origin)
 	case c.Size <= l.seen:
 		err = fmt.Errorf("the checkpoint of %d entries comes after one of %d", c.Size, l.seen)
@@ -346,7 +434,11 @@ func (l *ledgerCopy) compare() {
 	if b, ok := l.state.Boundary(l.seen); ok && b < n.Size {
 		l.checkpointFault(n.offset, fmt.Sprintf("a checkpoint of %d entries is missing before this one, of %d: who decides changes there", b, n.Size))
 	}
-	if err := l.state.Committee(n.Size).Final(n.signed); err != nil {
+	if !l.state.HasTree(n.Origin, n.Size) {
+		l.checkpointFault(n.offset, fmt.Sprintf("the checkpoint of %d entries is of a term, %s, that had no such tree", n.Size, n.Origin))
+		return
+	}
+	if err := l.state.CommitteeOf(n.Origin, n.Size).Final(n.signed); err != nil {
 		l.checkpointFault(n.offset, fmt.Sprintf("the checkpoint of %d entries is not final: %v", n.Size, err))
 		return
 	}
@@ -360,6 +452,12 @@ func (l *ledgerCopy) complete() {
 		return
 	}
 	size := l.tree.Size()
+	if len(l.terms) > 0 {
+		l.report.fault(termsFile, fmt.Sprintf("a term begins with %d entries, where there are %d", l.terms[0].base, size))
+	}
+	if l.manifest.Origin != l.state.Term() {
+		l.report.fault(manifestFile, fmt.Sprintf("names the ledger %s, but these entries are of %s", l.manifest.Origin, l.state.Term()))
+	}
 	if size != l.manifest.Entries {
 		l.report.fault(manifestFile, fmt.Sprintf("says that there are %d entries, and there are %d", l.manifest.Entries, size))
 	}
@@ -395,7 +493,7 @@ func (l *ledgerCopy) leftovers() {
 	}
 	for _, e := range entries {
 		switch n := e.Name(); n {
-		case ledgerfile.ManifestName, ledgerfile.RosterName, ledgerfile.EntriesFolder, ledgerfile.CheckpointsName:
+		case ledgerfile.ManifestName, ledgerfile.RosterName, ledgerfile.EntriesFolder, ledgerfile.CheckpointsName, ledgerfile.TermsName:
 		default:
 			if !strings.HasPrefix(n, ledgerfile.RosterName+".") || !strings.HasSuffix(n, ".sig") {
 				l.report.note("not part of the check: %s", path.Join(ledgerfile.Folder, n))

@@ -28,6 +28,7 @@ type Ledger struct {
 	Version     uint64     `json:"version"`     // of the roster after all entries
 	Members     []string   `json:"members"`     // in that roster
 	Sequencers  []string   `json:"sequencers"`
+	Terms       int        `json:"terms"` // after the first, which people had to begin
 	Suspended   []string   `json:"suspended"`
 	Convicted   []string   `json:"convicted"` // against whom the ledger holds evidence
 	First       string     `json:"first"`     // day that the asker wanted to see
@@ -166,6 +167,9 @@ func (l *Ledger) write(p *printer, member string) {
 	p.line("  words     %s", l.Begins.Words)
 	p.line("  now       version %d of the roster, %d members, %d of them suspended; sequencers %s",
 		l.Version, len(l.Members), len(l.Suspended), strings.Join(l.Sequencers, ", "))
+	if l.Terms > 0 {
+		p.line("  terms     %d begun after the first, by pledges of enough members", l.Terms)
+	}
 	if len(l.Convicted) > 0 {
 		p.line("  convicted %s", strings.Join(l.Convicted, ", "))
 	}

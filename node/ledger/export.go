@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"entente/protocol/checkpoint"
 	"entente/protocol/ledgerfile"
+	"entente/protocol/recovery"
 	"entente/protocol/roster"
 )
 
@@ -66,6 +68,7 @@ func (m *Mirror) export(ctx context.Context, dir string, first roster.Roster, si
 	x.folder(ledgerfile.EntriesFolder)
 	x.roster(first, signatures)
 	x.checkpoints(finals)
+	x.terms(m.until(newest.Origin))
 	x.entries(ctx, m, newest.Size)
 	x.file(ledgerfile.ManifestName, ledgerfile.Manifest{Origin: newest.Origin, Entries: newest.Size, Period: p}.Text())
 	if x.err == nil {
@@ -131,6 +134,30 @@ func (x *export) checkpoints(finals []checkpoint.Signed) {
 		}
 	}
 	x.file(ledgerfile.CheckpointsName, b)
+}
+
+// until are the openings of the terms up to one.
+func (m *Mirror) until(o checkpoint.Origin) []recovery.Opening {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return slices.Clone(m.terms[:max(m.state.Number(o)-1, 0)])
+}
+
+func (x *export) terms(openings []recovery.Opening) {
+	if len(openings) == 0 {
+		return
+	}
+	b := ledgerfile.Terms.Header()
+	for _, o := range openings {
+		encoded, err := o.Marshal()
+		if err == nil {
+			b, err = ledgerfile.Terms.AppendFrame(b, encoded)
+		}
+		if x.err = errors.Join(x.err, err); x.err != nil {
+			return
+		}
+	}
+	x.file(ledgerfile.TermsName, b)
 }
 
 // entries writes the first so many, and begins another file where one is full.

@@ -5,6 +5,7 @@
 //	roster.json, roster.json.*.sig  the first roster and its signatures (protocol/roster)
 //	entries/00000000000000, …       signed entries, named by the place of the first
 //	checkpoints                     final checkpoints, the smaller ones first
+//	terms                           openings of later ledger terms, if there were any
 //
 // It promises against whoever wrote the folder that reading takes no more memory than one
 // entry or checkpoint may have, and that every byte of a file is read as one thing only or
@@ -23,6 +24,7 @@ import (
 
 	"entente/protocol/checkpoint"
 	"entente/protocol/entry"
+	"entente/protocol/recovery"
 )
 
 // Names within the folder, and the folder's own in an audit folder.
@@ -32,12 +34,14 @@ const (
 	RosterName      = "roster.json"
 	EntriesFolder   = "entries"
 	CheckpointsName = "checkpoints"
+	TermsName       = "terms"
 )
 
 // Sizes of files in bytes.
 const (
 	MaxEntries     = 8 << 20 // of one file of entries
 	MaxCheckpoints = 1 << 30
+	MaxTerms       = 64 << 20 // some hundred terms of a large federation
 )
 
 const nameDigits = 14 // enough for checkpoint.MaxSize
@@ -54,39 +58,35 @@ func ParseEntriesName(name string) (first uint64, ok bool) {
 // Kind says what a file of frames holds.
 type Kind uint8
 
-// The two kinds of files of frames.
+// The kinds of files of frames.
 const (
 	Entries     Kind = 1 // signed entries
 	Checkpoints Kind = 2 // signed checkpoints
+	Terms       Kind = 3 // openings of ledger terms
 )
 
-// String names what one frame holds.
-func (k Kind) String() string {
-	if k == Entries {
-		return "entry"
-	}
-	return "checkpoint"
+var kinds = map[Kind]struct {
+	frame, article, header string
+	most                   uint32 // bytes of a frame's content
+	file                   int64  // bytes
+}{
+	Entries:     {"entry", "an", "entente ledger entries 1\n", entry.MaxSigned, MaxEntries},
+	Checkpoints: {"checkpoint", "a", "entente ledger checkpoints 1\n", checkpoint.MaxSigned, MaxCheckpoints},
+	Terms:       {"opening of a term", "an", "entente ledger terms 1\n", recovery.MaxOpening, MaxTerms},
 }
+
+// String names what one frame holds.
+func (k Kind) String() string { return kinds[k].frame }
 
 // Header is how a file begins: one line of text, so that a person sees what it is.
-func (k Kind) Header() []byte {
-	if k == Entries {
-		return []byte("entente ledger entries 1\n")
-	}
-	return []byte("entente ledger checkpoints 1\n")
-}
+func (k Kind) Header() []byte { return []byte(kinds[k].header) }
 
 // limits are those of a frame's content and of the file.
-func (k Kind) limits() (frame uint32, file int64) {
-	if k == Entries {
-		return entry.MaxSigned, MaxEntries
-	}
-	return checkpoint.MaxSigned, MaxCheckpoints
-}
+func (k Kind) limits() (frame uint32, file int64) { return kinds[k].most, kinds[k].file }
 
 const frameHeader = 4 // bytes of a frame's length, big-endian
 
-// AppendFrame appends one entry or checkpoint as a file holds it.
+// AppendFrame appends one entry, checkpoint or opening as a file holds it.
 func (k Kind) AppendFrame(b, content []byte) ([]byte, error) {
 	if most, _ := k.limits(); len(content) == 0 || len(content) > int(most) {
 		return nil, fmt.Errorf("append frame: the %s has %d bytes, must have 1 to %d", k, len(content), most)
@@ -101,7 +101,7 @@ func (k Kind) Fits(file int64, content []byte) bool {
 	return file+frameHeader+int64(len(content)) <= most
 }
 
-// Frame is one entry or checkpoint, encoded, and where it stands in its file.
+// Frame is one entry, checkpoint or opening, encoded, and where it stands in its file.
 type Frame struct {
 	Offset  int64 // of the frame's first byte
 	Content []byte
@@ -158,7 +158,7 @@ func (k Kind) frame(in io.Reader, offset int64) ([]byte, error) {
 	n := binary.BigEndian.Uint32(head[:])
 	most, file := k.limits()
 	if n == 0 || n > most {
-		return nil, &Error{Offset: offset, Err: fmt.Errorf("%s %s of %d bytes cannot be: at most %d", article(k), k, n, most)}
+		return nil, &Error{Offset: offset, Err: fmt.Errorf("%s %s of %d bytes cannot be: at most %d", kinds[k].article, k, n, most)}
 	}
 	if offset+frameHeader+int64(n) > file {
 		return nil, &Error{Offset: offset, Err: fmt.Errorf("the file is longer than the %d bytes that it may have", file)}
@@ -168,13 +168,6 @@ func (k Kind) frame(in io.Reader, offset int64) ([]byte, error) {
 		return nil, k.torn(err, offset)
 	}
 	return content, nil
-}
-
-func article(k Kind) string {
-	if k == Entries {
-		return "an"
-	}
-	return "a"
 }
 
 func ended(err error) bool { return err == io.EOF || err == io.ErrUnexpectedEOF }

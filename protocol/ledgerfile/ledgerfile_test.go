@@ -38,7 +38,7 @@ func read(k Kind, b []byte) (out []Frame, err error) {
 }
 
 func TestFrames(t *testing.T) {
-	for _, k := range []Kind{Entries, Checkpoints} {
+	for _, k := range []Kind{Entries, Checkpoints, Terms} {
 		b := file(t, k, "one", "two", strings.Repeat("3", 5000))
 		got, err := read(k, b)
 		if err != nil || len(got) != 3 || string(got[1].Content) != "two" || got[1].Offset != int64(len(k.Header()))+7 {
@@ -142,7 +142,7 @@ func FuzzRead(f *testing.F) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		for _, k := range []Kind{Entries, Checkpoints} {
+		for _, k := range []Kind{Entries, Checkpoints, Terms} {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			frames, err := read(k, b)

@@ -119,6 +119,20 @@ func (o Opening) Tree() (checkpoint.Checkpoint, error) {
 	return o.Base.Checkpoint()
 }
 
+// Sizes are those of the trees whose roots Check asks for.
+func (o Opening) Sizes() (sizes []uint64) {
+	base, err := o.Tree()
+	if err != nil {
+		return nil
+	}
+	for _, p := range o.Pledges {
+		if t, err := p.checkpoint(); err == nil && t.Size <= base.Size {
+			sizes = append(sizes, t.Size)
+		}
+	}
+	return append(sizes, base.Size)
+}
+
 // View is what a reader holds when it checks an opening: the tree of earlier terms up to
 // the base.
 type View struct {
