@@ -20,7 +20,7 @@ func (a *app) ledger() *cobra.Command {
 may ask the custodians how much, and that rounds were agreed (sealed: only the parties
 can open them). What is final can never change: enough members have cosigned it.`,
 	}
-	c.AddCommand(a.ledgerStatus(), a.ledgerLog(), a.ledgerProof(), a.ledgerCheckpoint())
+	c.AddCommand(a.ledgerStatus(), a.ledgerLog(), a.ledgerProof(), a.ledgerCheckpoint(), a.ledgerRecover())
 	return c
 }
 

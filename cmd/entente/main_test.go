@@ -20,6 +20,7 @@ import (
 	"entente/node/api"
 	"entente/node/ledger"
 	"entente/node/rounds"
+	"entente/protocol/checkpoint"
 )
 
 func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"entente": main}) }
@@ -33,6 +34,7 @@ func TestStories(t *testing.T) {
 			"take": take, "fields": fields, "values": values, "flip": flip, "secrets": secrets, "bytes": rawBytes,
 			"edit": edit, "private": private, "inbox": inbox, "over": over, "murder": murder, "until": until,
 			"five": five, "settled": settled, "decided": decided, "level": level,
+			"called": called, "term": term,
 		},
 	})
 }
@@ -325,6 +327,29 @@ func decided(ts *testscript.TestScript, neg bool, args []string) {
 			}
 		}
 		return fmt.Sprint(n) == args[1], err
+	})
+}
+
+// called waits until a node has heard of a call for a new term: called dir
+func called(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: called dir")
+	}
+	ledgerUntil(ts, args[0], func(x *api.Client, _ ledger.Standing) (bool, error) {
+		var all []ledger.Called
+		err := x.Get(context.Background(), "/ledger/calls", &all)
+		return len(all) > 0, err
+	})
+}
+
+// term waits until a node is in a ledger term: term dir number
+func term(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: term dir number")
+	}
+	ledgerUntil(ts, args[0], func(_ *api.Client, v ledger.Standing) (bool, error) {
+		o, err := checkpoint.ParseOrigin(v.Origin)
+		return fmt.Sprint(o.Term) == args[1], err
 	})
 }
 

@@ -105,13 +105,13 @@ func problem(err error) *Problem {
 		p.Code, p.Status = NoLedger, http.StatusConflict
 	case errors.Is(err, node.ErrWanted):
 		p.Code, p.Status = Invalid, http.StatusBadRequest
-	case errors.Is(err, node.ErrNoProposal), errors.Is(err, ledger.ErrNotHeld):
+	case errors.Is(err, node.ErrNoProposal), errors.Is(err, ledger.ErrNoCall), errors.Is(err, ledger.ErrNotHeld):
 		p.Code, p.Status = NotFound, http.StatusNotFound
 	case errors.Is(err, store.ErrNotFound): // all else that is asked for by name
 		p.Code, p.Status, p.Message = NotFound, http.StatusNotFound, "there is no list of that name"
 	case errors.Is(err, rounds.ErrNotServing):
 		p.Code, p.Status = NotServing, http.StatusConflict
-	case errors.Is(err, node.ErrUnaccounted), errors.Is(err, node.ErrByLedger), errors.Is(err, rounds.ErrState), errors.Is(err, rounds.ErrNothing), errors.Is(err, store.ErrListInUse),
+	case errors.Is(err, ledger.ErrPledged), errors.Is(err, ledger.ErrTerm), errors.Is(err, node.ErrUnaccounted), errors.Is(err, node.ErrByLedger), errors.Is(err, rounds.ErrState), errors.Is(err, rounds.ErrNothing), errors.Is(err, store.ErrListInUse),
 		errors.Is(err, errStopped), errors.Is(err, standing.ErrState):
 		p.Code, p.Status = WrongState, http.StatusConflict
 	case errors.Is(err, store.ErrListDiffers):

@@ -23,6 +23,8 @@ type Proposed struct {
 
 type wantedInput struct{ Body node.Wanted }
 
+type termInput struct{ Body node.WantedTerm }
+
 type proposalInput struct {
 	ID string `path:"id"`
 }
@@ -78,6 +80,19 @@ func (h handlers) ledger(a huma.API) {
 		}
 		proof, err := l.Proof(in.Index)
 		return Text{proof}, err
+	})
+	operation(a, http.MethodGet, "/ledger/calls", "Calls for a new term of the ledger", func(context.Context, *none) ([]ledger.Called, error) {
+		l, err := h.node.Ledger()
+		if err != nil {
+			return nil, err
+		}
+		return l.Calls()
+	})
+	operation(a, http.MethodPost, "/ledger/calls", "Call for a new term of the ledger", func(_ context.Context, in *termInput) (ledger.Called, error) {
+		return h.node.CallTerm(in.Body)
+	})
+	operation(a, http.MethodPost, "/ledger/calls/{id}/agree", "Agree to a call for a new term", func(_ context.Context, in *proposalInput) (ledger.Called, error) {
+		return h.node.AgreeTerm(in.ID)
 	})
 	operation(a, http.MethodGet, "/proposals", "Changes of the federation, ended and open", func(context.Context, *none) ([]node.Proposal, error) {
 		return h.node.Proposals()

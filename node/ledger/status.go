@@ -182,6 +182,9 @@ func (s *Service) Wait(ctx context.Context, most time.Duration) {
 // slow is how long an entry may wait before an operator should look into it.
 const slow = 5 * time.Minute
 
+// hopeless is how long it may wait before people should consider a new term.
+const hopeless = time.Hour
+
 // remedies says what to do about what is amiss.
 func (o *Standing) remedies(now time.Time) {
 	add := func(format string, args ...any) { o.Remedy = append(o.Remedy, fmt.Sprintf(format, args...)) }
@@ -211,6 +214,9 @@ func (o *Standing) remedies(now time.Time) {
 		add("%d of %d members must cosign, and only %d answered lately: reach %v by telephone", o.Quorum, len(o.Members), present, silent)
 	} else if o.Leader == "" {
 		add("no sequencer leads: more than half of them must be able to reach one another")
+	}
+	if now.Sub(o.Oldest) > hopeless {
+		add("the ledger may stand still for good: speak to the other members, and go on in a new term (entente ledger recover)")
 	}
 }
 
