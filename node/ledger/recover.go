@@ -43,7 +43,7 @@ func (s *Service) Call(sequencers []string, without string) (recovery.Call, erro
 	if err := s.mirror.State(func(st *replay.State) { now, federation = st.Term().Term, st.Federation() }); err != nil {
 		return recovery.Call{}, err
 	}
-	pledged, _, ok, err := s.mirror.Pledged()
+	pledged, ok, err := s.mirror.Pledged()
 	if err != nil {
 		return recovery.Call{}, err
 	}
@@ -110,7 +110,7 @@ func (s *Service) callable(c recovery.Call) (err error) {
 // Calls are the calls for terms that are still to come: this node's own, that for which it
 // has pledged, and the newest of each other member.
 func (s *Service) Calls() ([]Called, error) {
-	pledged, _, ok, err := s.mirror.Pledged()
+	pledged, ok, err := s.mirror.Pledged()
 	if err != nil {
 		return nil, err
 	}
@@ -171,18 +171,18 @@ func (s *Service) heed(member string, c recovery.Call) (recovery.Stance, error) 
 	if fresh {
 		s.alarm(member + " calls for a new ledger term: see entente ledger recover") // once: it may call often
 	}
-	pledged, stance, ok, err := s.mirror.Pledged()
+	pledged, ok, err := s.mirror.Pledged()
 	if err != nil || !ok || pledged.Digest() != c.Digest() {
 		return recovery.Stance{}, err
 	}
-	return stance, nil
+	return s.signer.Pledge(c)
 }
 
 // reopen has the own call answered, and opens the term once enough members have pledged.
 func (s *Service) reopen(ctx context.Context) {
 	for ctx.Err() == nil {
 		changed := s.mirror.Changed()
-		call, own, ok, err := s.mirror.Pledged()
+		call, ok, err := s.mirror.Pledged()
 		if err != nil {
 			s.alarm("the pledge for a term cannot be read: " + err.Error())
 			return
@@ -196,8 +196,10 @@ func (s *Service) reopen(ctx context.Context) {
 			continue
 		}
 		stances := s.stancesOf(ctx, call)
-		stances[s.o.Self] = own
-		if err := s.open(ctx, call, stances); err != nil {
+		if stances[s.o.Self], err = s.signer.Pledge(call); err == nil {
+			err = s.open(ctx, call, stances)
+		}
+		if err != nil {
 			s.o.Log.Info("ledger: the term is not open yet", slog.Uint64("term", call.Term), slog.Any("reason", err))
 			wait(ctx, callAgain)
 			continue
@@ -257,12 +259,13 @@ func (s *Service) open(ctx context.Context, c recovery.Call, stances map[string]
 	}
 	var parent int
 	var committee checkpoint.Committee
-	final := uint64(0)
+	var rekeyed []string
 	err := s.mirror.State(func(st *replay.State) {
 		if len(base.Text) == 0 {
 			largest.Origin = st.Origin(0)
 		}
 		committee, parent = st.CommitteeOf(largest.Origin, largest.Size), st.Number(largest.Origin)
+		rekeyed = st.Rekeyed(largest.Size)
 	})
 	if err != nil {
 		return err
@@ -270,7 +273,7 @@ func (s *Service) open(ctx context.Context, c recovery.Call, stances map[string]
 	var pledges []recovery.Pledge
 	var ids []string
 	for id, stance := range stances {
-		if _, ok := committee.Seats[id]; ok && id != c.Without {
+		if _, ok := committee.Seats[id]; ok && id != c.Without && !slices.Contains(rekeyed, id) {
 			pledges, ids = append(pledges, stance.Pledges[0]), append(ids, id)
 		}
 	}
@@ -286,10 +289,10 @@ func (s *Service) open(ctx context.Context, c recovery.Call, stances map[string]
 	if err != nil {
 		return err
 	}
-	if final = last.Size; largest.Size < final {
-		return fmt.Errorf("%w: %d entries", ErrFinal, final) // the own pledge says so
+	if largest.Size < last.Size { // the own pledge tells of no more: it is older than this
+		return fmt.Errorf("%w: %d entries", ErrFinal, last.Size)
 	}
-	entries, err := s.mirror.Entries(final, int(largest.Size-final), exchange.MaxStepBytes+entryBytes)
+	entries, err := s.mirror.Entries(last.Size, int(largest.Size-last.Size), exchange.MaxStepBytes+entryBytes)
 	if err != nil {
 		return err
 	}

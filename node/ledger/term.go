@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -298,6 +299,9 @@ func pledge(tx *bbolt.Tx) (*pledged, error) {
 	if err == nil {
 		err = wire.Unmarshal(append([]byte{}, b.Get(stanceKey)...), &p.stance)
 	}
+	if err == nil && len(p.stance.Pledges) != 1 {
+		err = errors.New("it holds no pledge")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: the note of it is damaged: %w", ErrPledged, err)
 	}
@@ -305,7 +309,8 @@ func pledge(tx *bbolt.Tx) (*pledged, error) {
 }
 
 // Pledge pledges for a term, durably, and returns what to answer its caller with. From
-// then on nothing is signed in an earlier term. Errors: ErrPledged if it has pledged for a
+// then on nothing is signed in an earlier term. Asked again for the same term it names
+// what has become final since. Errors: ErrPledged if it has pledged for a
 // later one, or for another of the same place; ErrTerm if it is in one that is not earlier.
 func (s *Signer) Pledge(call recovery.Call) (stance recovery.Stance, err error) {
 	if err := call.Validate(); err != nil {
@@ -354,15 +359,16 @@ func (s *Signer) stance(tx *bbolt.Tx, call recovery.Call) (recovery.Stance, erro
 	if err != nil {
 		return recovery.Stance{}, err
 	}
-	if before != nil && before.call.Digest() == call.Digest() {
-		return before.stance, nil
-	}
-	if before != nil && !call.Later(checkpoint.Origin{Term: before.call.Term, Caller: before.call.Member}) {
+	again := before != nil && before.call.Digest() == call.Digest()
+	if before != nil && !again && !call.Later(checkpoint.Origin{Term: before.call.Term, Caller: before.call.Member}) {
 		return recovery.Stance{}, ErrPledged
 	}
 	most, found, err := largest(tx)
 	if err != nil {
 		return recovery.Stance{}, err
+	}
+	if again && bytes.Equal(before.stance.Pledges[0].Text, most.Text) {
+		return before.stance, nil
 	}
 	p, err := recovery.NewPledge(call, s.member, most.Text, s.key)
 	if err != nil {
@@ -397,13 +403,13 @@ func largest(tx *bbolt.Tx) (most checkpoint.Signed, found bool, err error) {
 }
 
 // Pledged is for which term this node has pledged last; false if for none that is to come.
-func (m *Mirror) Pledged() (call recovery.Call, stance recovery.Stance, ok bool, err error) {
+func (m *Mirror) Pledged() (call recovery.Call, ok bool, err error) {
 	err = m.view(func(s *replay.State, tx *bbolt.Tx) error {
 		p, err := pledge(tx)
 		if err == nil && p != nil && p.call.Later(s.Term()) {
-			call, stance, ok = p.call, p.stance, true
+			call, ok = p.call, true
 		}
 		return err
 	})
-	return call, stance, ok, err
+	return call, ok, err
 }

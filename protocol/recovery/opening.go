@@ -3,6 +3,7 @@ package recovery
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"entente/crypto/sign"
 	"entente/crypto/transcript"
@@ -138,7 +139,10 @@ func (o Opening) Sizes() (sizes []uint64) {
 type View struct {
 	Origin    checkpoint.Origin // of the term to which the tree up to the base belongs
 	Committee checkpoint.Committee
-	Root      func(size uint64) (checkpoint.Hash, error) // of the tree, up to the base
+	// Rekeyed are the members whose cosigning keys the base's last entry replaces: they have
+	// lost what they signed under the old ones, and their pledges under these count for nothing.
+	Rekeyed []string
+	Root    func(size uint64) (checkpoint.Hash, error) // of the tree, up to the base
 }
 
 // Check checks that the term may begin: by the rules of SPEC "Ledger terms", which make
@@ -214,6 +218,9 @@ func (o Opening) pledged(v View, base checkpoint.Checkpoint) error {
 		if !ok {
 			return fmt.Errorf("%s pledged and has no part", p.Member)
 		}
+		if slices.Contains(v.Rekeyed, p.Member) {
+			return fmt.Errorf("%s pledged with a key that is replaced", p.Member)
+		}
 		if err := p.Verify(o.Call, seat.Key); err != nil {
 			return err
 		}
@@ -237,11 +244,7 @@ func (o Opening) pledged(v View, base checkpoint.Checkpoint) error {
 		return fmt.Errorf("a member can be left out where it is one of %d", Alone)
 	}
 	for id := range v.Committee.Seats {
-		pledged := false
-		for _, other := range ids {
-			pledged = pledged || other == id
-		}
-		if pledged == (id == o.Call.Without) {
+		if slices.Contains(ids, id) == (id == o.Call.Without) {
 			return fmt.Errorf("all but %s must pledge, and it not", o.Call.Without)
 		}
 	}

@@ -213,7 +213,7 @@ func (s *State) cosigningKey(m *member, e entry.Entry) (effect, error) {
 	}
 	if m.cosigningKey() == "" {
 		return func() []Outcome {
-			m.cosigning = append(m.cosigning, keyFrom{s.size + 1, b})
+			m.cosigning = append(m.cosigning, keyFrom{size: s.size + 1, key: b})
 			return nil
 		}, nil
 	}
@@ -228,7 +228,7 @@ func (s *State) cosigningKey(m *member, e entry.Entry) (effect, error) {
 	return func() []Outcome {
 		s.endEra()
 		m.replaced = s.clock
-		m.cosigning = append(m.cosigning, keyFrom{s.size + 2, b})
+		m.cosigning = append(m.cosigning, keyFrom{size: s.size + 2, key: b, replaces: true})
 		return nil
 	}, nil
 }

@@ -68,6 +68,8 @@ type member struct {
 type keyFrom struct {
 	size uint64 // of the tree that first holds it
 	key  string // as published; empty: none until the next
+	// It replaces another one, which counts up to the tree that ends with the entry.
+	replaces bool
 }
 
 // parsed returns the key, or nil if there is none.
@@ -127,7 +129,7 @@ func (s *State) seat(m roster.Member) error {
 	}
 	if old, ok := s.members[m.ID]; ok {
 		old.check.Renew(key)
-		old.cosigning = append(old.cosigning, keyFrom{s.size + 1, ""}) // who lost a key may have lost that too
+		old.cosigning = append(old.cosigning, keyFrom{size: s.size + 1}) // who lost a key may have lost that too
 		return nil
 	}
 	s.members[m.ID] = &member{check: entry.NewCheck(m.ID, entry.Submitted, key)}

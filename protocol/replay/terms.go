@@ -87,7 +87,7 @@ func (s *State) Begin(o recovery.Opening, root func(size uint64) (checkpoint.Has
 	if now := s.terms[len(s.terms)-1]; now.origin != origin {
 		return errors.New("begin term: another term has begun since its base")
 	}
-	if err := o.Check(recovery.View{Origin: origin, Committee: s.CommitteeOf(origin, s.size), Root: root}); err != nil {
+	if err := o.Check(recovery.View{Origin: origin, Committee: s.CommitteeOf(origin, s.size), Rekeyed: s.Rekeyed(s.size), Root: root}); err != nil {
 		return fmt.Errorf("begin term: %w", err)
 	}
 	t := term{origin: o.Origin(), base: s.size, sequencers: o.Call.Sequencers, without: o.Call.Without}
@@ -95,6 +95,16 @@ func (s *State) Begin(o recovery.Opening, root func(size uint64) (checkpoint.Has
 		return fmt.Errorf("begin term: %w", err)
 	}
 	return nil
+}
+
+// Rekeyed are the members whose cosigning keys the last entry of a tree replaces.
+func (s *State) Rekeyed(size uint64) (ids []string) {
+	for id, m := range s.members {
+		if slices.ContainsFunc(m.cosigning, func(k keyFrom) bool { return k.size == size+1 && k.replaces }) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // Callable says why a term that was called for could not begin here; nil if it could.
