@@ -463,4 +463,17 @@ func TestMirrorKeepsTerms(t *testing.T) {
 	if last, err := m.LastFinal(); err != nil || last != c {
 		t.Errorf("%v, %v", last, err)
 	}
+	// A term that begins without it can only be opened by more attackers than there may be.
+	call.Term = 3
+	pledges = nil
+	for i := range 3 {
+		p, err := recovery.NewPledge(call, name(i), own.Checkpoints[0].Text, w.keys[i])
+		must(t, err)
+		pledges = append(pledges, p)
+	}
+	o, err = recovery.Open(call, own.Checkpoints[0], pledges, w.keys[1])
+	must(t, err)
+	if err := m.Enter(t.Context(), 1, []recovery.Opening{o}, nil); !errors.Is(err, ErrFinal) {
+		t.Errorf("what was final in the second term is gone: %v", err)
+	}
 }
