@@ -44,6 +44,9 @@ func (a *app) ledgerStatus() *cobra.Command {
 }
 
 func writeLedger(w io.Writer, v ledger.Standing) {
+	if v.Term > 1 {
+		row(w, "ledger's term", v.Term)
+	}
 	row(w, "entries held", v.Entries)
 	row(w, "of these final", v.Final)
 	row(w, "ledger's clock", when(v.Clock))

@@ -16,6 +16,7 @@ import (
 // Standing is how the ledger stands, as an operator needs it.
 type Standing struct {
 	Origin  string    `json:"origin"`  // of its checkpoints
+	Term    uint64    `json:"term"`    // 1 unless it had to go on in a new one
 	Entries uint64    `json:"entries"` // that this node holds
 	Final   uint64    `json:"final"`   // of these, that can never change
 	Since   time.Time `json:"since"`   // when this node learnt of the newest final ones; zero: not since it started
@@ -125,7 +126,7 @@ func (s *Service) Standing(ctx context.Context) (Standing, error) {
 	}
 	out.Final = final.Size
 	err = s.mirror.State(func(st *replay.State) {
-		out.Entries, out.Origin = st.Size(), st.Term().String()
+		out.Entries, out.Origin, out.Term = st.Size(), st.Term().String(), st.Term().Term
 		if st.Clock() > 0 {
 			out.Clock = time.UnixMilli(st.Clock())
 		}
