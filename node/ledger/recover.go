@@ -169,7 +169,7 @@ func (s *Service) heed(member string, c recovery.Call) (recovery.Stance, error) 
 	}
 	s.mu.Unlock()
 	if fresh {
-		s.alarm(member + " calls for a new ledger term: see entente ledger recover") // once: it may call often
+		s.o.Log.Warn("ledger: a member calls for a new term", slog.String("member", member), slog.Uint64("term", c.Term))
 	}
 	pledged, ok, err := s.mirror.Pledged()
 	if err != nil || !ok || pledged.Digest() != c.Digest() {

@@ -146,6 +146,10 @@ func (s *Service) Standing(ctx context.Context) (Standing, error) {
 	if out.Waiting, out.Oldest, err = s.Waiting(ctx); err != nil {
 		return out, err
 	}
+	calls, err := s.Calls()
+	if err != nil {
+		return out, err
+	}
 	if q := s.sequencer(); q != nil {
 		out.Leader = q.order.Leader()
 	}
@@ -166,6 +170,13 @@ func (s *Service) Standing(ctx context.Context) (Standing, error) {
 			h = heard{s.o.Now(), 0}
 		}
 		m.Heard, m.Behind = h.at, h.behind
+	}
+	for _, c := range calls {
+		if !c.Pledged {
+			out.Remedy = append(out.Remedy, fmt.Sprintf("%s calls for ledger term %d: see entente ledger recover", c.By, c.Term))
+		} else {
+			out.Remedy = append(out.Remedy, fmt.Sprintf("this node signs nothing more before ledger term %d begins, for which %s has called (entente ledger recover)", c.Term, c.By))
+		}
 	}
 	out.remedies(s.o.Now())
 	return out, nil
