@@ -14,7 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"entente/protocol/checkpoint"
 	"entente/protocol/entry"
+	"entente/protocol/exchange"
 	"entente/protocol/replay"
 )
 
@@ -23,6 +25,14 @@ type pipe struct {
 	net.Conn
 	member string
 	other  net.Conn
+	heard  func(frame []byte) // told of what is written, if there is one
+}
+
+func (p *pipe) Write(b []byte) (int, error) {
+	if p.heard != nil {
+		p.heard(b)
+	}
+	return p.Conn.Write(b)
 }
 
 func (p *pipe) Member() string { return p.member }
@@ -110,6 +120,8 @@ type world struct {
 	mu    sync.Mutex
 	cut   map[[2]string]bool
 	lines map[[2]string][]*pipe // that were opened between two members
+	votes map[vote]checkpoint.Checkpoint
+	bad   map[string]bool // who may sign what it wants
 }
 
 // today is the time in a bubble, whose clock begins in the year 2000, moved to now.
@@ -117,7 +129,7 @@ func today() time.Time { return time.Now().Add(noon.Sub(time.Date(2000, 1, 1, 0,
 
 // newWorld founds a federation of n members, the first s of which are sequencers.
 func newWorld(t *testing.T, n, s int) *world {
-	w := &world{t: t, w: federation(t, n, s), members: map[string]*member{}, cut: map[[2]string]bool{}, lines: map[[2]string][]*pipe{}, log: slog.New(slog.DiscardHandler)}
+	w := &world{t: t, w: federation(t, n, s), members: map[string]*member{}, cut: map[[2]string]bool{}, lines: map[[2]string][]*pipe{}, votes: map[vote]checkpoint.Checkpoint{}, bad: map[string]bool{}, log: slog.New(slog.DiscardHandler)}
 	if os.Getenv("LEDGER_LOG") != "" {
 		w.log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
@@ -144,6 +156,7 @@ func (w *world) start(id string) {
 	m := w.members[id]
 	s, err := OpenService(w.t.Context(), m.options)
 	must(w.t, err)
+	s.mirror.db.NoSync = true // what dies here dies by the test's hand
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	w.mu.Lock()
@@ -207,6 +220,10 @@ func (w *world) opener(from string) Opener {
 		}
 		a, b := net.Pipe()
 		here, there := &pipe{Conn: a, member: to, other: b}, &pipe{Conn: b, member: from, other: a}
+		if protocol == exchange.Protocol {
+			here.heard = func(b []byte) { w.overhear(from, b) }
+			there.heard = func(b []byte) { w.overhear(to, b) }
+		}
 		w.mu.Lock()
 		pair := [2]string{min(from, to), max(from, to)}
 		w.lines[pair] = append(w.lines[pair], here)
