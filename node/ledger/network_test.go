@@ -25,14 +25,6 @@ type pipe struct {
 	net.Conn
 	member string
 	other  net.Conn
-	heard  func(frame []byte) // told of what is written, if there is one
-}
-
-func (p *pipe) Write(b []byte) (int, error) {
-	if p.heard != nil {
-		p.heard(b)
-	}
-	return p.Conn.Write(b)
 }
 
 func (p *pipe) Member() string { return p.member }
@@ -116,6 +108,7 @@ type world struct {
 	w       *writers
 	members map[string]*member
 	log     *slog.Logger
+	network Network // in place of the one in memory, if there is one
 
 	mu    sync.Mutex
 	cut   map[[2]string]bool
@@ -162,6 +155,9 @@ func (w *world) start(id string) {
 	w.mu.Lock()
 	m.service, m.running, m.serving = s, ctx, &sync.WaitGroup{}
 	w.mu.Unlock()
+	if w.network != nil {
+		w.network.Up(id, func(protocol string, stream Stream) { w.serve(m, s, protocol, stream) })
+	}
 	go func() { done <- s.Run(ctx) }()
 	m.stop = func() {
 		w.mu.Lock()
@@ -170,6 +166,9 @@ func (w *world) start(id string) {
 		cancel()
 		if err := <-done; err != nil {
 			w.t.Errorf("%s: %v", id, err)
+		}
+		if w.network != nil {
+			w.network.Down(id)
 		}
 		m.serving.Wait()
 		must(w.t, s.Close())
@@ -192,7 +191,36 @@ func (w *world) stopAll() {
 	}
 }
 
+// serve answers on a stream that another member has opened.
+func (w *world) serve(m *member, s *Service, protocol string, stream Stream) {
+	if protocol == RaftProtocol {
+		s.ServeRaft(m.running, stream)
+	} else {
+		s.Serve(m.running, w.heard(stream, m.id))
+	}
+}
+
+// heard is a stream on which what a member writes is overheard.
+func (w *world) heard(s Stream, by string) Stream {
+	return &hearing{s, func(frame []byte) { w.overhear(by, frame) }}
+}
+
+// hearing tells of what is written.
+type hearing struct {
+	Stream
+	heard func(frame []byte)
+}
+
+func (h *hearing) Write(b []byte) (int, error) {
+	h.heard(b)
+	return h.Stream.Write(b)
+}
+
 func (w *world) separate(a, b string, cut bool) {
+	if w.network != nil {
+		w.network.Separate(a, b, cut)
+		return
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	pair := [2]string{min(a, b), max(a, b)}
@@ -205,13 +233,19 @@ func (w *world) separate(a, b string, cut bool) {
 
 func (w *world) opener(from string) Opener {
 	return func(ctx context.Context, to, protocol string) (Stream, error) {
+		if w.network != nil {
+			s, err := w.network.Open(ctx, from, to, protocol)
+			if err == nil && protocol == exchange.Protocol {
+				s = w.heard(s, from)
+			}
+			return s, err
+		}
 		w.mu.Lock()
 		m, separate := w.members[to], w.cut[[2]string{min(from, to), max(from, to)}]
 		var s *Service
-		var running context.Context
 		var serving *sync.WaitGroup
 		if m != nil && !separate && m.service != nil {
-			s, running, serving = m.service, m.running, m.serving
+			s, serving = m.service, m.serving
 			serving.Add(1)
 		}
 		w.mu.Unlock()
@@ -220,10 +254,6 @@ func (w *world) opener(from string) Opener {
 		}
 		a, b := net.Pipe()
 		here, there := &pipe{Conn: a, member: to, other: b}, &pipe{Conn: b, member: from, other: a}
-		if protocol == exchange.Protocol {
-			here.heard = func(b []byte) { w.overhear(from, b) }
-			there.heard = func(b []byte) { w.overhear(to, b) }
-		}
 		w.mu.Lock()
 		pair := [2]string{min(from, to), max(from, to)}
 		w.lines[pair] = append(w.lines[pair], here)
@@ -231,12 +261,11 @@ func (w *world) opener(from string) Opener {
 		context.AfterFunc(ctx, here.Reset)
 		go func() {
 			defer serving.Done()
-			if protocol == RaftProtocol {
-				s.ServeRaft(running, there)
-			} else {
-				s.Serve(running, there)
-			}
+			w.serve(m, s, protocol, there)
 		}()
+		if protocol == exchange.Protocol {
+			return w.heard(here, from), nil
+		}
 		return here, nil
 	}
 }

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -28,7 +29,12 @@ const seedsVariable = "ENTENTE_SEEDS"
 // end all that was written is final within a minute. How goroutines follow one another is not
 // drawn, so a seed that fails need not fail each time.
 func TestSimulation(t *testing.T) {
-	first, last := uint64(0), uint64(100)
+	Seeds(t, 100, func(t *testing.T, seed uint64) { Simulate(t, seed, 9, nil) })
+}
+
+// Seeds runs a test in a bubble for each of so many seeds, or for those that are asked for.
+func Seeds(t *testing.T, usual uint64, run func(t *testing.T, seed uint64)) {
+	first, last := uint64(0), usual
 	if asked := os.Getenv(seedsVariable); asked != "" {
 		one, alone := strings.CutPrefix(asked, "=")
 		n, err := strconv.ParseUint(one, 10, 32)
@@ -39,24 +45,38 @@ func TestSimulation(t *testing.T) {
 	} else if testing.Short() {
 		last = 2
 	}
+	name := t.Name()
 	for seed := first; seed < last; seed++ {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			defer func() {
 				if t.Failed() {
-					t.Errorf("to run it alone: %s==%d go test ./node/ledger -run TestSimulation", seedsVariable, seed)
+					t.Errorf("to run it alone: %s==%d go test ./node/ledger -run '^%s$'", seedsVariable, seed, name)
 				}
 			}()
-			synctest.Test(t, func(t *testing.T) { simulate(t, seed) })
+			synctest.Test(t, func(t *testing.T) { run(t, seed) })
 		})
 	}
 }
 
-func simulate(t *testing.T, seed uint64) {
+// Network carries streams between members, in place of the one in memory.
+type Network interface {
+	Open(ctx context.Context, from, to, protocol string) (Stream, error)
+	Up(id string, serve func(protocol string, s Stream)) // begins to answer
+	Down(id string)                                      // ends all its streams
+	Separate(a, b string, cut bool)
+}
+
+// Simulate runs a federation of at most so many members, over a network that lay makes for
+// them, or in memory.
+func Simulate(t *testing.T, seed uint64, most int, lay func(ids []string, r *rand.Rand) Network) {
 	r := rand.New(rand.NewPCG(seed, 4))
-	n := 4 + r.IntN(6)
+	n := 4 + r.IntN(most-3)
 	s := 4 + r.IntN(min(n, 7)-3)
 	w := newWorld(t, n, s)
+	if lay != nil {
+		w.network = lay(w.ids(), r)
+	}
 	faulty := roster.Faulty(n)
 	odd := r.Perm(n)[:faulty] // members that may do anything: at first their clocks are wrong
 	wrong := func(ids []string) (k int) {
