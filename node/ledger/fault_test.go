@@ -53,7 +53,7 @@ func TestLoss(t *testing.T) {
 		between.mu.Lock()
 		between.loss = 0.1
 		between.mu.Unlock()
-		for n := range 20 {
+		for n := range 12 {
 			for i := range 7 {
 				w.write(name(i), byte(n))
 			}
@@ -127,11 +127,11 @@ func TestSequencersReplacedUnderLoad(t *testing.T) {
 		written := make(chan struct{})
 		go func() {
 			defer close(written)
-			for n := range 30 {
+			for n := range 15 {
 				for i := range 8 {
 					w.write(name(i), byte(n))
 				}
-				<-time.After(500 * time.Millisecond)
+				<-time.After(time.Second)
 			}
 		}()
 		for _, next := range [][]string{w.ids()[2:6], w.ids()[4:8]} {
@@ -177,8 +177,8 @@ func TestWrongClocks(t *testing.T) {
 		w := begun(t, 7, 4, set)
 		defer w.stopAll()
 		w.timed()
-		for n := range 16 {
-			for i := range 7 {
+		for n := range 12 {
+			for i := range 3 {
 				w.write(name(i), byte(n))
 			}
 			<-time.After(time.Minute)

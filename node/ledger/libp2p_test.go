@@ -99,6 +99,6 @@ func (h *hosts) Separate(a, b string, cut bool) {
 // The simulation's faults over libp2p, QUIC and all, on lines with latency.
 func TestSimulationOverLibp2p(t *testing.T) {
 	ledger.Seeds(t, 20, func(t *testing.T, seed uint64) {
-		ledger.Simulate(t, seed, 7, func(ids []string, r *rand.Rand) ledger.Network { return lay(t, ids, r) })
+		ledger.Simulate(t, seed, 6, func(ids []string, r *rand.Rand) ledger.Network { return lay(t, ids, r) })
 	})
 }
