@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -71,7 +72,15 @@ type after struct {
 
 // OpenMirror opens the file, or makes it, and replays what it holds: a changed byte in an
 // entry or a hash is found, and the error names the entry.
-func OpenMirror(ctx context.Context, file string, first roster.Roster) (*Mirror, error) {
+func OpenMirror(ctx context.Context, file string, first roster.Roster) (_ *Mirror, err error) {
+	// The database panics on pages of its own that are damaged, as after a power cut while the
+	// file was made, or faults on mapped memory. The file then stays locked until the process ends.
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("open mirror: the file is damaged: %v", p)
+		}
+	}()
 	fresh := func() (*replay.State, error) { return replay.New(first) }
 	state, err := fresh()
 	if err != nil {

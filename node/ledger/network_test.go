@@ -14,7 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"entente/protocol/checkpoint"
 	"entente/protocol/entry"
+	"entente/protocol/exchange"
 	"entente/protocol/replay"
 )
 
@@ -106,10 +108,13 @@ type world struct {
 	w       *writers
 	members map[string]*member
 	log     *slog.Logger
+	network Network // in place of the one in memory, if there is one
 
 	mu    sync.Mutex
 	cut   map[[2]string]bool
 	lines map[[2]string][]*pipe // that were opened between two members
+	votes map[vote]checkpoint.Checkpoint
+	bad   map[string]bool // who may sign what it wants
 }
 
 // today is the time in a bubble, whose clock begins in the year 2000, moved to now.
@@ -117,7 +122,7 @@ func today() time.Time { return time.Now().Add(noon.Sub(time.Date(2000, 1, 1, 0,
 
 // newWorld founds a federation of n members, the first s of which are sequencers.
 func newWorld(t *testing.T, n, s int) *world {
-	w := &world{t: t, w: federation(t, n, s), members: map[string]*member{}, cut: map[[2]string]bool{}, lines: map[[2]string][]*pipe{}, log: slog.New(slog.DiscardHandler)}
+	w := &world{t: t, w: federation(t, n, s), members: map[string]*member{}, cut: map[[2]string]bool{}, lines: map[[2]string][]*pipe{}, votes: map[vote]checkpoint.Checkpoint{}, bad: map[string]bool{}, log: slog.New(slog.DiscardHandler)}
 	if os.Getenv("LEDGER_LOG") != "" {
 		w.log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
@@ -144,11 +149,15 @@ func (w *world) start(id string) {
 	m := w.members[id]
 	s, err := OpenService(w.t.Context(), m.options)
 	must(w.t, err)
+	s.mirror.db.NoSync = true // what dies here dies by the test's hand
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	w.mu.Lock()
 	m.service, m.running, m.serving = s, ctx, &sync.WaitGroup{}
 	w.mu.Unlock()
+	if w.network != nil {
+		w.network.Up(id, func(protocol string, stream Stream) { w.serve(m, s, protocol, stream) })
+	}
 	go func() { done <- s.Run(ctx) }()
 	m.stop = func() {
 		w.mu.Lock()
@@ -157,6 +166,9 @@ func (w *world) start(id string) {
 		cancel()
 		if err := <-done; err != nil {
 			w.t.Errorf("%s: %v", id, err)
+		}
+		if w.network != nil {
+			w.network.Down(id)
 		}
 		m.serving.Wait()
 		must(w.t, s.Close())
@@ -179,7 +191,36 @@ func (w *world) stopAll() {
 	}
 }
 
+// serve answers on a stream that another member has opened.
+func (w *world) serve(m *member, s *Service, protocol string, stream Stream) {
+	if protocol == RaftProtocol {
+		s.ServeRaft(m.running, stream)
+	} else {
+		s.Serve(m.running, w.heard(stream, m.id))
+	}
+}
+
+// heard is a stream on which what a member writes is overheard.
+func (w *world) heard(s Stream, by string) Stream {
+	return &hearing{s, func(frame []byte) { w.overhear(by, frame) }}
+}
+
+// hearing tells of what is written.
+type hearing struct {
+	Stream
+	heard func(frame []byte)
+}
+
+func (h *hearing) Write(b []byte) (int, error) {
+	h.heard(b)
+	return h.Stream.Write(b)
+}
+
 func (w *world) separate(a, b string, cut bool) {
+	if w.network != nil {
+		w.network.Separate(a, b, cut)
+		return
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	pair := [2]string{min(a, b), max(a, b)}
@@ -192,13 +233,19 @@ func (w *world) separate(a, b string, cut bool) {
 
 func (w *world) opener(from string) Opener {
 	return func(ctx context.Context, to, protocol string) (Stream, error) {
+		if w.network != nil {
+			s, err := w.network.Open(ctx, from, to, protocol)
+			if err == nil && protocol == exchange.Protocol {
+				s = w.heard(s, from)
+			}
+			return s, err
+		}
 		w.mu.Lock()
 		m, separate := w.members[to], w.cut[[2]string{min(from, to), max(from, to)}]
 		var s *Service
-		var running context.Context
 		var serving *sync.WaitGroup
 		if m != nil && !separate && m.service != nil {
-			s, running, serving = m.service, m.running, m.serving
+			s, serving = m.service, m.serving
 			serving.Add(1)
 		}
 		w.mu.Unlock()
@@ -214,12 +261,11 @@ func (w *world) opener(from string) Opener {
 		context.AfterFunc(ctx, here.Reset)
 		go func() {
 			defer serving.Done()
-			if protocol == RaftProtocol {
-				s.ServeRaft(running, there)
-			} else {
-				s.Serve(running, there)
-			}
+			w.serve(m, s, protocol, there)
 		}()
+		if protocol == exchange.Protocol {
+			return w.heard(here, from), nil
+		}
 		return here, nil
 	}
 }
