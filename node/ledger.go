@@ -129,7 +129,7 @@ func (n *Node) live(ctx context.Context, r roster.Roster, suspended []string) {
 	defer n.changing.Unlock()
 	err := n.liveBy(ctx, r, suspended)
 	if err == nil {
-		err = n.admit(ctx)
+		err = n.admit(ctx, suspended...) // what is under way with them ends; they come back for the ledger
 	}
 	if err == nil && n.joined.Load() != nil {
 		err = errors.Join(n.lasting.Roster(ctx), n.Mirror(ctx))

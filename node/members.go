@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"entente/node/federation"
@@ -272,9 +273,10 @@ func (n *Node) stopped(ctx context.Context) (map[string]bool, error) {
 }
 
 // admit tells the channel whom it may speak with: the roster's members but those
-// that were stopped. Whoever is no longer among them loses its connections at once. A
-// node whose roster is not the one that it joined last does not get as far as speaking.
-func (n *Node) admit(ctx context.Context) error {
+// that were stopped. Whoever is no longer among them loses its connections at once, and so
+// do those that are to be cut, who may come again. A node whose roster is not the one that it
+// joined last does not get as far as speaking.
+func (n *Node) admit(ctx context.Context, cut ...string) error {
 	if err := n.stale(ctx); err != nil {
 		return err
 	}
@@ -291,6 +293,9 @@ func (n *Node) admit(ctx context.Context) error {
 		if !stopped[p.ID] {
 			members = append(members, transport.Member(p))
 		}
+	}
+	if len(cut) > 0 {
+		t.SetMembers(slices.DeleteFunc(slices.Clone(members), func(m transport.Member) bool { return slices.Contains(cut, m.ID) }))
 	}
 	t.SetMembers(members)
 	if heir := n.heir.Load(); heir != nil {

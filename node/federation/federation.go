@@ -125,6 +125,16 @@ func (f *Federation) Find(id string) (Partner, bool) {
 // has to learn when it is readmitted; it is no partner.
 func (f *Federation) Peers() []Peer { return slices.Clone(f.peers) }
 
+// Suspended lists the members that have no part in rounds now, ascending.
+func (f *Federation) Suspended() (ids []string) {
+	for _, p := range f.peers {
+		if _, ok := f.Find(p.ID); !ok {
+			ids = append(ids, p.ID)
+		}
+	}
+	return ids
+}
+
 // newFederation verifies a roster with its signatures for the holder of these keys. With a
 // ledger it is what the ledger begins with, of which this member need not have been part:
 // who is a member now the ledger says.
