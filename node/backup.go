@@ -35,11 +35,11 @@ func backedUp(dir string) ([]string, error) {
 		return nil, err
 	}
 	defer func() { _ = root.Close() }() // a handle of a folder
-	names := []string{config.File, federation.CardName}
+	names := []string{config.File}
 	audit := store.AuditFolder + "/"
 	for _, pattern := range []string{
-		federation.RosterName + "*", keys.Folder + "/*", RulesFolder + "/*",
-		audit + federation.CardName, audit + federation.RosterName + "*", audit + "rosters/*",
+		federation.CardName, federation.FirstCardName, federation.RosterName + "*", keys.Folder + "/*", RulesFolder + "/*",
+		audit + federation.CardName, audit + federation.FirstCardName, audit + federation.RosterName + "*", audit + "rosters/*",
 	} {
 		found, err := fs.Glob(root.FS(), pattern)
 		if err != nil {
@@ -53,7 +53,7 @@ func backedUp(dir string) ([]string, error) {
 // inBackup tells which names a backup may hold; a restore writes no others.
 func inBackup(name string) bool {
 	folder, file := path.Split(name)
-	public := file == federation.CardName || file == federation.RosterName ||
+	public := file == federation.CardName || file == federation.FirstCardName || file == federation.RosterName ||
 		strings.HasPrefix(file, federation.RosterName+".") && strings.HasSuffix(file, ".sig")
 	switch folder {
 	case "":
@@ -63,7 +63,7 @@ func inBackup(name string) bool {
 	case store.AuditFolder + "/rosters/":
 		return strings.HasSuffix(file, ".json") || strings.HasSuffix(file, ".sig")
 	case keys.Folder + "/":
-		return slices.Contains([]string{"identity", "transport", "store", "salt"}, file)
+		return slices.Contains([]string{"identity", "transport", "store", "salt", "identity.next", "transport.next"}, file)
 	case RulesFolder + "/":
 		return fs.ValidPath(name) && file != "" && file[0] != '.'
 	}
@@ -230,5 +230,13 @@ func restoreStore(ctx context.Context, dir string, r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	return store.Restore(ctx, dir, k.Store(), entry.Author{Member: c.Member.ID, Key: k.Identity()}, r, time.Now())
+	next, there, err := keys.OpenNext(dir, unlock, k)
+	if err != nil {
+		return err
+	}
+	author, err := authorOf(dir, c.Member.ID, k, next, there)
+	if err != nil {
+		return err
+	}
+	return store.Restore(ctx, dir, k.Store(), author, r, time.Now())
 }

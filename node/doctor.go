@@ -30,7 +30,7 @@ const leastDisk = 1 << 30 // bytes
 
 // Doctor looks at what keeps a node from working and says what to do about it.
 func (n *Node) Doctor(ctx context.Context) []Symptom {
-	out := []Symptom{n.checkVersions(), n.checkClock(ctx), n.checkDisk(), n.checkKeys(), n.checkAudit(ctx), n.checkRules()}
+	out := []Symptom{n.checkVersions(), n.checkClock(ctx), n.checkDisk(), n.checkKeys(ctx), n.checkAudit(ctx), n.checkRules()}
 	out = append(out, n.checkPorts()...)
 	out = append(out, n.checkLedger(ctx)...)
 	out = append(out, n.checkStanding(ctx)...)
@@ -98,7 +98,7 @@ func (n *Node) checkDisk() Symptom {
 	return f
 }
 
-func (n *Node) checkKeys() Symptom {
+func (n *Node) checkKeys(ctx context.Context) Symptom {
 	f := Symptom{Subject: "keys", OK: true, Text: "they open"}
 	u, err := keys.ParseUnlock(n.config.Keys.Unlock, n.config.Keys.UnlockFrom)
 	if err != nil {
@@ -106,6 +106,9 @@ func (n *Node) checkKeys() Symptom {
 	}
 	if w := u.Warnings(n.dir); len(w) > 0 {
 		f.Text, f.Remedy = strings.Join(w, "; "), "Good enough for trials. For real data give a passphrase file or a systemd credential."
+	}
+	if n.next.Load() != nil && n.handedOver(ctx) {
+		f.Text += "; new ones take their place once that is final in the ledger"
 	}
 	return f
 }

@@ -79,18 +79,14 @@ func (c submitted) Append(ctx context.Context, kind entry.Kind, body func(entry.
 // member has signed.
 func (n *Node) openLedger(ctx context.Context, first *federation.Federation) error {
 	dir := filepath.Join(n.dir, LedgerFolder)
-	key, err := ledger.OpenKey(dir, n.keys.Store())
+	key, err := ledger.OpenKey(dir, n.keys.Load().Store())
 	if err != nil {
 		return err
 	}
 	s, err := ledger.OpenService(ctx, ledger.Options{
 		Self: n.ID(), Roster: first.Roster(), Dir: dir, Key: key, Chain: submitted{n.store}, Log: n.log,
 		Open: func(ctx context.Context, member, protocol string) (ledger.Stream, error) {
-			t := n.channel.Load()
-			if t == nil {
-				return nil, errors.New("the node does not serve")
-			}
-			s, err := t.Open(ctx, member, protocol)
+			s, err := n.openEither(ctx, member, protocol)
 			if err != nil {
 				return nil, err // not a nil *Stream in a non-nil interface
 			}
@@ -133,7 +129,7 @@ func (n *Node) live(ctx context.Context, r roster.Roster, suspended []string) {
 	defer n.changing.Unlock()
 	err := n.liveBy(ctx, r, suspended)
 	if err == nil {
-		err = n.admit(ctx)
+		err = n.admit(ctx, suspended...) // what is under way with them ends; they come back for the ledger
 	}
 	if err == nil && n.joined.Load() != nil {
 		err = errors.Join(n.lasting.Roster(ctx), n.Mirror(ctx))
@@ -147,6 +143,9 @@ func (n *Node) live(ctx context.Context, r roster.Roster, suspended []string) {
 // chains. If the ledger does not know yet under which roster this node last wrote, it is
 // behind, and the node lives by none until it has caught up.
 func (n *Node) liveBy(ctx context.Context, r roster.Roster, suspended []string) error {
+	if err := n.promote(ctx, r); err != nil {
+		return err
+	}
 	f, err := federation.Vouched(r, suspended, n.ID(), n.ownKeys())
 	var own *federation.OwnEntryError
 	if errors.As(err, &own) {
@@ -155,6 +154,9 @@ func (n *Node) liveBy(ctx context.Context, r roster.Roster, suspended []string) 
 		return nil
 	}
 	if err != nil {
+		return err
+	}
+	if err := n.keepCard(f.Own().Member, n.keys.Load()); err != nil {
 		return err
 	}
 	known := n.ledger.Load().Knows

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"entente/node/federation"
@@ -35,7 +36,8 @@ type Federation struct {
 	Words    string    `json:"words"`
 	Own      string    `json:"own"`
 	OwnWords string    `json:"own_words"`
-	Ledger   *Ledger   `json:"ledger,omitempty"` // absent if the federation keeps none in common
+	NewWords string    `json:"new_words,omitempty"` // of the own entry with keys that wait to be final
+	Ledger   *Ledger   `json:"ledger,omitempty"`    // absent if the federation keeps none in common
 	Partners []Partner `json:"partners"`
 	Pending  string    `json:"pending,omitempty"` // why this node has no part yet
 }
@@ -71,7 +73,8 @@ func ledgerOf(sequencers []string, s roster.Spread) *Ledger {
 }
 
 func (n *Node) ownKeys() federation.Keys {
-	return federation.Keys{Sign: n.keys.Identity().Public(), Transport: n.keys.Transport().Public()}
+	k := n.keys.Load()
+	return federation.Keys{Sign: k.Identity().Public(), Transport: k.Transport().Public()}
 }
 
 // loadFederation reads the roster that was joined, if there is one. If the own chains
@@ -155,7 +158,7 @@ func (n *Node) lastJoined(ctx context.Context) (last federation.Last, err error)
 // SignRoster signs a roster file for this member, after its own entry was found
 // right. The signature file lies beside the roster; its name is returned.
 func (n *Node) SignRoster(file string) (roster.Roster, string, error) {
-	return federation.Sign(n.dir, file, n.keys.Identity())
+	return federation.Sign(n.dir, file, n.keys.Load().Identity())
 }
 
 // JoinFederation verifies a roster with all signatures beside it and lives by it
@@ -236,6 +239,11 @@ func (n *Node) Federation(ctx context.Context) (Federation, error) {
 	if l := n.ledger.Load(); l != nil {
 		out.Ledger = ledgerOf(l.Order())
 	}
+	if next := n.next.Load(); next != nil && n.handedOver(ctx) {
+		if out.NewWords, err = withKeys(f.Own().Member, *next).Words(); err != nil {
+			return Federation{}, err
+		}
+	}
 	status := map[string]transport.Peer{}
 	if t := n.channel.Load(); t != nil {
 		for _, p := range t.Status() {
@@ -265,9 +273,10 @@ func (n *Node) stopped(ctx context.Context) (map[string]bool, error) {
 }
 
 // admit tells the channel whom it may speak with: the roster's members but those
-// that were stopped. Whoever is no longer among them loses its connections at once. A
-// node whose roster is not the one that it joined last does not get as far as speaking.
-func (n *Node) admit(ctx context.Context) error {
+// that were stopped. Whoever is no longer among them loses its connections at once, and so
+// do those that are to be cut, who may come again. A node whose roster is not the one that it
+// joined last does not get as far as speaking.
+func (n *Node) admit(ctx context.Context, cut ...string) error {
 	if err := n.stale(ctx); err != nil {
 		return err
 	}
@@ -285,7 +294,13 @@ func (n *Node) admit(ctx context.Context) error {
 			members = append(members, transport.Member(p))
 		}
 	}
+	if len(cut) > 0 {
+		t.SetMembers(slices.DeleteFunc(slices.Clone(members), func(m transport.Member) bool { return slices.Contains(cut, m.ID) }))
+	}
 	t.SetMembers(members)
+	if heir := n.heir.Load(); heir != nil {
+		heir.SetMembers(members)
+	}
 	return nil
 }
 

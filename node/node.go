@@ -53,7 +53,8 @@ type Node struct {
 	o       Options
 	log     *slog.Logger
 	config  config.Config
-	keys    keys.Keys
+	keys    atomic.Pointer[keys.Keys]
+	next    atomic.Pointer[keys.Keys] // that are to take the place of keys; nil: there are none
 	held    *store.Held
 	store   *store.Store
 	rounds  *rounds.Service
@@ -69,6 +70,8 @@ type Node struct {
 	// changing serialises what alters members or rules.
 	changing sync.Mutex
 	channel  atomic.Pointer[transport.Transport] // while the node serves
+	heir     atomic.Pointer[transport.Transport] // with the next transport key, while that waits
+	rekeyed  chan struct{}                       // holds a token when keys have changed
 	mirrors  sync.Mutex                          // one writer of the audit folder
 
 	importing chan struct{} // holds a token while an import is under way
@@ -80,7 +83,7 @@ func Open(ctx context.Context, dir string, o Options) (*Node, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	n := &Node{dir: dir, o: o, log: o.Log, importing: make(chan struct{}, 1), founded: make(chan struct{})}
+	n := &Node{dir: dir, o: o, log: o.Log, importing: make(chan struct{}, 1), founded: make(chan struct{}), rekeyed: make(chan struct{}, 1)}
 	if err := n.open(ctx); err != nil {
 		return nil, fmt.Errorf("open node: %w", errors.Join(err, n.Close()))
 	}
@@ -98,11 +101,11 @@ func (n *Node) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if n.keys, err = keys.Open(n.dir, unlock); err != nil {
+	author, err := n.openKeys(unlock)
+	if err != nil {
 		return err
 	}
-	author := entry.Author{Member: n.config.Member.ID, Key: n.keys.Identity()}
-	if n.store, err = store.Open(ctx, n.dir, n.keys.Store(), author); err != nil {
+	if n.store, err = store.Open(ctx, n.dir, n.keys.Load().Store(), author); err != nil {
 		return err
 	}
 	if err := n.loadFederation(ctx); err != nil {
@@ -112,12 +115,12 @@ func (n *Node) open(ctx context.Context) (err error) {
 		return err
 	}
 	n.rounds = rounds.New(rounds.Options{
-		Self: n.config.Member.ID, Key: n.keys.Identity(), Store: n.store, Federation: n.joined.Load,
+		Self: n.config.Member.ID, Key: n.identity, Store: n.store, Federation: n.joined.Load,
 		Rules: n.rules.Load, Open: n.opener(round.Protocol), Audit: n.Mirror, Limit: n.config.Limits.Rounds, Tap: n.o.Tap, Log: n.log,
 		Accounted: n.accounted,
 	})
 	n.lasting = standing.New(standing.Options{
-		Self: n.config.Member.ID, Key: n.keys.Identity(), Store: n.store, Federation: n.joined.Load,
+		Self: n.config.Member.ID, Key: n.identity, Store: n.store, Federation: n.joined.Load,
 		Rules: n.rules.Load, Open: n.opener(protocol.Protocol), Audit: n.Mirror, Limit: n.config.Limits.Rounds, Tap: n.o.Tap, Log: n.log,
 		Accounted: n.accounted,
 	})
@@ -171,23 +174,14 @@ func (n *Node) Run(ctx context.Context, ready func()) error {
 	if err := n.begin(ctx); err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}
-	listen := n.config.Network.Listen
-	if n.o.Listen != nil {
-		listen = n.o.Listen
-	}
-	t, err := transport.New(transport.Options{
-		ID: n.ID(), Key: n.keys.Transport().Private(), Listen: listen, Announce: n.config.Network.Announce,
-		ListenPacket: n.o.ListenPacket, IdleTimeout: n.config.IdleTimeout(), Log: n.log,
-	})
+	t, err := n.listen()
 	if err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}
 	if err := n.lasting.TakeUp(ctx); err != nil {
 		return errors.Join(fmt.Errorf("serve: take up standing rounds: %w", err), t.Close())
 	}
-	t.Handle(round.Protocol, func(ctx context.Context, s *transport.Stream) { n.rounds.Serve(ctx, s) })
-	t.Handle(protocol.Protocol, func(ctx context.Context, s *transport.Stream) { n.lasting.Serve(ctx, s) })
-	n.serveLedger(t)
+	n.serveOn(t)
 	n.channel.Store(t)
 	defer n.channel.Store(nil)
 	if err := n.admit(ctx); err != nil {
@@ -201,7 +195,7 @@ func (n *Node) Run(ctx context.Context, ready func()) error {
 	defer stop()
 	var work sync.WaitGroup
 	work.Go(func() { n.daily(ctx) })
-	var lasting, common error
+	var lasting, common, rekeyed error
 	work.Go(func() {
 		defer stop()
 		lasting = n.lasting.Run(ctx)
@@ -210,10 +204,14 @@ func (n *Node) Run(ctx context.Context, ready func()) error {
 		defer stop()
 		common = n.keepLedger(ctx)
 	})
+	work.Go(func() {
+		defer stop()
+		rekeyed = n.followKeys(ctx, t)
+	})
 	err = n.rounds.Run(ctx)
 	stop()
 	work.Wait()
-	return errors.Join(err, lasting, common, t.Close())
+	return errors.Join(err, lasting, common, rekeyed)
 }
 
 // begin notes the start and brings the audit folder up to date.

@@ -163,7 +163,7 @@ func TestTwoNodesFindWhatTheyShare(t *testing.T) {
 func runRound(t *testing.T, au, id *member, learn, result string) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	v, err := au.Rounds().Propose(ctx, rounds.Request{Partner: "ID", List: "wanted", Kind: "phone", Purpose: "trafficking", Learn: learn, Result: result})
+	v, err := au.Rounds().Propose(ctx, rounds.Request{Partner: id.ID(), List: "wanted", Kind: "phone", Purpose: "trafficking", Learn: learn, Result: result})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -32,7 +33,7 @@ func TestStories(t *testing.T) {
 			"exits": exits, "pair": pair, "serve": serve, "end": end, "phones": phones,
 			"take": take, "fields": fields, "values": values, "flip": flip, "secrets": secrets, "bytes": rawBytes,
 			"edit": edit, "private": private, "inbox": inbox, "over": over, "murder": murder, "until": until,
-			"five": five, "settled": settled, "decided": decided, "level": level,
+			"five": five, "settled": settled, "decided": decided, "level": level, "shown": shown,
 			"called": called, "term": term,
 		},
 	})
@@ -347,6 +348,18 @@ func term(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: term dir number")
 	}
 	ledgerUntil(ts, args[0], func(_ *api.Client, v ledger.Standing) (bool, error) { return fmt.Sprint(v.Term) == args[1], nil })
+}
+
+// shown waits until what a node knows of the federation holds a text: shown dir text
+func shown(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: shown dir text")
+	}
+	ledgerUntil(ts, args[0], func(x *api.Client, _ ledger.Standing) (bool, error) {
+		var v json.RawMessage
+		err := x.Get(context.Background(), "/federation", &v)
+		return strings.Contains(string(v), args[1]), err
+	})
 }
 
 func ledgerUntil(ts *testscript.TestScript, dir string, holds func(*api.Client, ledger.Standing) (bool, error)) {

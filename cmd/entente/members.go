@@ -19,7 +19,7 @@ import (
 func (a *app) federation() *cobra.Command {
 	c := &cobra.Command{Use: "federation", Short: "Draw up, sign, join and show the roster of members"}
 	c.AddCommand(a.federationCreate(), a.federationSign(), a.federationJoin(), a.federationShow(), a.federationPropose(), a.federationSuspend(),
-		a.federationProposals(), a.federationHistory(),
+		a.federationProposals(), a.federationHistory(), a.federationRotateKey(), a.federationAddresses(),
 		a.federationAnswer("approve", "Agree to a proposed change", "approved"),
 		a.federationAnswer("object", "Object to new keys for this member, because the old ones are not lost", "objected"))
 	return c
@@ -167,6 +167,9 @@ func (a *app) showFederation(v node.Federation) error {
 		}
 		row(w, "MEMBER", "NAME", "ROLE", "STATE", "WORDS")
 		row(w, v.Own, "(this node)", "", "", v.OwnWords)
+		if v.NewWords != "" {
+			row(w, "", "(its new keys)", "", "not final yet", v.NewWords)
+		}
 		for _, p := range v.Partners {
 			state := "not connected"
 			switch {

@@ -335,6 +335,8 @@ func operationsOfLedger(t *testing.T, c *api.Client, did func(method, path strin
 		{"POST", "/proposals", "/proposals", node.Wanted{Action: "suspend", Member: "ID", Days: 1}},
 		{"POST", "/proposals/{id}/approve", "/proposals/abcd/approve", nil},
 		{"POST", "/proposals/{id}/object", "/proposals/abcd/object", nil},
+		{"POST", "/federation/keys", "/federation/keys", nil},
+		{"POST", "/federation/addresses", "/federation/addresses", api.Addresses{Addresses: []string{}}},
 	} {
 		err := c.Get(ctx, o.asked, nil)
 		if o.method == "POST" {

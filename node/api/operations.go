@@ -51,6 +51,13 @@ type Signed struct {
 	Ledger *node.Ledger `json:"ledger,omitempty"` // absent if the federation keeps none in common
 }
 
+// Addresses are where partners are to dial this member.
+type Addresses struct {
+	Addresses []string `json:"addresses"`
+}
+
+type addressesInput struct{ Body Addresses }
+
 type memberInput struct {
 	Member string `path:"member"`
 }
@@ -72,6 +79,12 @@ func (h handlers) federation(a huma.API) {
 	operation(a, http.MethodPost, "/federation/join", "Live by a roster that every member has signed", func(ctx context.Context, in *fileInput) (node.Federation, error) {
 		return h.node.JoinFederation(ctx, in.Body.Path)
 	})
+	operation(a, http.MethodPost, "/federation/keys", "Replace the own signing and transport key", func(ctx context.Context, _ *none) (node.Rotation, error) {
+		return h.node.RotateKeys(ctx)
+	})
+	operation(a, http.MethodPost, "/federation/addresses", "Be reached at other addresses", done(func(ctx context.Context, in *addressesInput) error {
+		return h.node.ChangeAddresses(ctx, in.Body.Addresses)
+	}))
 	operation(a, http.MethodPost, "/partners/{member}/stop", "Cut a partner off at once", done(func(ctx context.Context, in *memberInput) error {
 		return h.node.StopPartner(ctx, in.Member, true)
 	}))

@@ -4,6 +4,7 @@
 // reports".)
 //
 //	member.json                     the node's card
+//	member.first.json               the card under whose key the chains begin, if it is another
 //	federation.json, ….<ID>.sig     the roster in force and its signatures; absent before joining
 //	rosters/<digest>.json, ….sig    every roster that was joined, for receipts of its time
 //	local.log, submitted.log        the two chains
@@ -24,6 +25,7 @@
 package audit
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -40,6 +42,7 @@ import (
 // Names of files in an audit folder that no other package names.
 const (
 	cardName    = "member.json"
+	firstName   = "member.first.json"
 	rosterName  = "federation.json"
 	rostersName = "rosters"
 )
@@ -85,6 +88,7 @@ func run(fsys fs.FS, receipts ReceiptCheck, compareAt uint64) (*check, error) {
 	if c.key != nil {
 		c.submitted()
 		c.local()
+		c.successor()
 		c.history()
 		c.heads()
 		c.highWater()
@@ -102,6 +106,7 @@ func run(fsys fs.FS, receipts ReceiptCheck, compareAt uint64) (*check, error) {
 func newCheck(fsys fs.FS) *check {
 	c := &check{
 		fsys: fsys, published: map[[32]byte]*publication{}, bodies: map[string][]*publication{}, broken: map[entry.Chain]bool{},
+		keys:    map[entry.Chain][]*sign.PublicKey{},
 		digests: map[entry.Chain][]numbered{}, joins: map[entry.Chain][]join{}, restored: map[entry.Chain]bool{},
 		rosters: map[[32]byte]*joinedRoster{}, refused: map[[32]byte]bool{},
 	}
@@ -123,9 +128,11 @@ type check struct {
 	fsys      fs.FS
 	report    Report
 	card      roster.Card
+	first     roster.Card // under whose key the chains begin
 	member    string
-	key       *sign.PublicKey
-	roster    roster.Roster // in force
+	key       *sign.PublicKey                   // of first
+	keys      map[entry.Chain][]*sign.PublicKey // that a chain has gone over to
+	roster    roster.Roster                     // in force
 	joined    bool
 	rosters   map[[32]byte]*joinedRoster // that are right, by digest
 	refused   map[[32]byte]bool          // rosters whose file has been blamed
@@ -167,26 +174,56 @@ type openedHead struct {
 
 // membership reads the card and the roster and decides under which key the chains stand.
 func (c *check) membership() {
-	b, err := roster.ReadLimited(c.fsys, cardName, roster.MaxCardSize)
-	if err != nil {
-		c.report.fault(cardName, fileProblem(err))
+	card, ok := c.readCard(cardName)
+	if !ok {
 		return
 	}
-	card, err := roster.ParseCard(b)
+	c.card, c.first, c.member = card, card, card.Member.ID
+	if _, err := fs.Stat(c.fsys, firstName); err == nil {
+		if c.first, ok = c.readCard(firstName); !ok {
+			return
+		}
+	}
+	key, err := c.first.Member.PublicKey()
 	if err != nil {
 		c.report.fault(cardName, err)
 		return
 	}
-	key, err := card.Member.PublicKey()
-	if err != nil {
-		c.report.fault(cardName, err)
+	if c.first.Member.ID != c.member {
+		c.report.fault(firstName, "is the card of another member than "+cardName)
 		return
 	}
-	c.card, c.member, c.key = card, card.Member.ID, key
+	c.key = key
 	c.report.Member = c.member
 	c.ledger()
 	c.rosterInForce()
 	c.archive()
+}
+
+func (c *check) readCard(name string) (roster.Card, bool) {
+	b, err := roster.ReadLimited(c.fsys, name, roster.MaxCardSize)
+	if err != nil {
+		c.report.fault(name, fileProblem(err))
+		return roster.Card{}, false
+	}
+	card, err := roster.ParseCard(b)
+	if err != nil {
+		c.report.fault(name, err)
+		return roster.Card{}, false
+	}
+	return card, true
+}
+
+// successor checks that the card names a key that both chains begin with or have gone over to.
+// It need not be the last one: until that is final, the others know the member by another.
+func (c *check) successor() {
+	for _, chain := range []entry.Chain{entry.Submitted, entry.Local} {
+		known := append([]*sign.PublicKey{c.key}, c.keys[chain]...)
+		named := func(k *sign.PublicKey) bool { return bytes.Equal(k.Bytes(), c.card.Member.Sign) }
+		if !c.broken[chain] && !slices.ContainsFunc(known, named) {
+			c.report.fault(cardName, "names a key that the "+chain.String()+" chain has never gone over to")
+		}
+	}
 }
 
 // strangers notes what lies in the folder and was not looked at, so that nobody takes it
@@ -197,7 +234,7 @@ func (c *check) strangers() {
 		return // reported by Check
 	}
 	known := []string{
-		cardName, rosterName, headName, entry.Local.LogName(), entry.Submitted.LogName(),
+		cardName, firstName, rosterName, headName, entry.Local.LogName(), entry.Submitted.LogName(),
 		entry.OpeningsFolder, entry.ReceiptsFolder, rostersName, standingFolder, ledgerfile.Folder,
 	}
 	var names []string

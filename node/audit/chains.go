@@ -41,6 +41,9 @@ func (c *check) walk(chain entry.Chain, use func(entry.Frame, entry.Entry)) {
 		out.Last = moment(e.Time)
 		out.Entries++
 		c.digests[chain] = append(c.digests[chain], numbered{e.Sequence, frame.Signed.Digest(), e.Time})
+		if e.Kind == entry.KeyRotated {
+			c.keys[chain] = append(c.keys[chain], checker.Key())
+		}
 		c.noteJoin(chain, frame, e)
 		use(frame, e)
 	}

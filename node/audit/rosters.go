@@ -133,8 +133,8 @@ func (c *check) readRoster(file string) (roster.Roster, bool) {
 	case !ok:
 		c.report.fault(file, "has no entry for "+c.member+", whose folder this is")
 		return r, false
-	case !bytes.Equal(own.Sign, c.card.Member.Sign) || !bytes.Equal(own.Transport, c.card.Member.Transport):
-		c.report.fault(file, "the entry for "+c.member+" names other keys than the card")
+	case !bytes.Equal(own.Sign, c.first.Member.Sign) || !bytes.Equal(own.Transport, c.first.Member.Transport):
+		c.report.fault(file, "the entry for "+c.member+" names other keys than the card with which its chains begin")
 		return r, false
 	}
 	return r, true

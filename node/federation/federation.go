@@ -2,6 +2,7 @@
 // draws up, signs and joins rosters, and answers who the partners are.
 //
 //	DIR/member.json                  own card, to be handed to whoever draws up the roster
+//	DIR/member.first.json            the card with whose keys this node began, if it has others now
 //	DIR/federation.json              the roster that was joined
 //	DIR/federation.json.<ID>.sig     every member's signature over it
 //	DIR/rosters/<digest>.json        every roster that was ever joined, named by its digest in
@@ -42,6 +43,8 @@ const (
 	CardName    = "member.json"
 	RosterName  = "federation.json"
 	AuditFolder = "audit" // where copies for the auditor go
+	// FirstCardName is the card under whose keys the chains begin, once they go on under others.
+	FirstCardName = "member.first.json"
 	// RostersFolder keeps every roster that was joined. A backup that leaves it out
 	// loses what earlier receipts are checked under.
 	RostersFolder = "rosters"
@@ -121,6 +124,16 @@ func (f *Federation) Find(id string) (Partner, bool) {
 // Peers returns whom the channel may speak with. A suspended member is among them, since it
 // has to learn when it is readmitted; it is no partner.
 func (f *Federation) Peers() []Peer { return slices.Clone(f.peers) }
+
+// Suspended lists the members that have no part in rounds now, ascending.
+func (f *Federation) Suspended() (ids []string) {
+	for _, p := range f.peers {
+		if _, ok := f.Find(p.ID); !ok {
+			ids = append(ids, p.ID)
+		}
+	}
+	return ids
+}
 
 // newFederation verifies a roster with its signatures for the holder of these keys. With a
 // ledger it is what the ledger begins with, of which this member need not have been part:
@@ -207,8 +220,10 @@ func Load(dir string, id string, keys Keys) (*Federation, error) {
 	if err := finishJoin(root); err != nil {
 		return nil, fmt.Errorf("load federation: %w", err)
 	}
-	if err := keepFor(root, CardName, auditName(CardName)); err != nil {
-		return nil, fmt.Errorf("load federation: %w", err)
+	for _, card := range []string{FirstCardName, CardName} {
+		if err := keepFor(root, card, auditName(card)); err != nil {
+			return nil, fmt.Errorf("load federation: %w", err)
+		}
 	}
 	if _, err := root.Stat(RosterName); errors.Is(err, fs.ErrNotExist) {
 		return nil, ErrNotJoined
@@ -248,6 +263,41 @@ func WriteCard(dir string, card roster.Card) error {
 		return err
 	}
 	return replaceFile(root, CardName, b)
+}
+
+// ReplaceCard is WriteCard for a card with other keys: the first one stays for whoever checks
+// the chains.
+func ReplaceCard(dir string, card roster.Card) error {
+	old, err := ReadCard(dir)
+	if err != nil {
+		return fmt.Errorf("replace card: %w", err)
+	}
+	_, kept, err := FirstCard(dir)
+	if err != nil {
+		return fmt.Errorf("replace card: %w", err)
+	}
+	if !kept && !bytes.Equal(old.Member.Sign, card.Member.Sign) {
+		root, err := os.OpenRoot(dir)
+		if err != nil {
+			return fmt.Errorf("replace card: %w", err)
+		}
+		defer root.Close()
+		for _, to := range []string{auditName(FirstCardName), FirstCardName} {
+			if err := keepFor(root, CardName, to); err != nil {
+				return fmt.Errorf("replace card: %w", err)
+			}
+		}
+	}
+	return WriteCard(dir, card)
+}
+
+// FirstCard reads the card with whose keys the node in dir began; false if it still has them.
+func FirstCard(dir string) (c roster.Card, kept bool, err error) {
+	if _, err := os.Lstat(filepath.Join(dir, FirstCardName)); errors.Is(err, fs.ErrNotExist) {
+		return c, false, nil
+	}
+	c, err = ReadCardFile(filepath.Join(dir, FirstCardName))
+	return c, err == nil, err
 }
 
 // ReadCard reads and verifies the card of the node in dir.

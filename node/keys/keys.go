@@ -4,6 +4,7 @@
 //	DIR/keys/transport  proves to partners who is on the channel (Ed25519)
 //	DIR/keys/store      seals what the node keeps (crypto/seal)
 //	DIR/keys/salt       makes a passphrase into a key; absent otherwise
+//	DIR/keys/….next     identity and transport that are to take the others' place; see Promote
 //
 // Each file is one line of text that names its role, then the key, sealed with
 // XChaCha20-Poly1305 (crypto/seal) for that role and file version. The key that
@@ -187,27 +188,59 @@ func read(dir string, u Unlock) (Keys, error) {
 	if err != nil {
 		return Keys{}, err
 	}
-	var secrets [3][]byte
-	for i, r := range []role{roleIdentity, roleTransport, roleStore} {
-		b, err := readSecret(root, string(r))
-		if err != nil {
-			return Keys{}, fmt.Errorf("%s key: %w", r, err)
-		}
-		if secrets[i], err = decode(key, r, b); err != nil {
-			return Keys{}, fmt.Errorf("%s key: %w", r, err)
-		}
+	if err := finish(root); err != nil {
+		return Keys{}, err
 	}
-	identity, err := sign.NewPrivateKey(secrets[0])
+	identity, err := readIdentity(root, string(roleIdentity), key)
 	if err != nil {
-		return Keys{}, fmt.Errorf("identity key: %w", err)
+		return Keys{}, err
 	}
-	if len(secrets[1]) != ed25519.SeedSize {
-		return Keys{}, fmt.Errorf("transport key: has %d bytes, not %d", len(secrets[1]), ed25519.SeedSize)
+	transport, err := readTransport(root, string(roleTransport), key)
+	if err != nil {
+		return Keys{}, err
 	}
-	transport := ed25519.NewKeyFromSeed(secrets[1])
-	store, err := seal.ParseKey(secrets[2])
+	secret, err := readRole(root, string(roleStore), roleStore, key)
+	if err != nil {
+		return Keys{}, err
+	}
+	store, err := seal.ParseKey(secret)
 	if err != nil {
 		return Keys{}, fmt.Errorf("store key: %w", err)
 	}
 	return newKeys(identity, transport, store), nil
+}
+
+func readRole(root *os.Root, name string, r role, key seal.Key) ([]byte, error) {
+	b, err := readSecret(root, name)
+	if err != nil {
+		return nil, fmt.Errorf("%s key: %w", r, err)
+	}
+	secret, err := decode(key, r, b)
+	if err != nil {
+		return nil, fmt.Errorf("%s key: %w", r, err)
+	}
+	return secret, nil
+}
+
+func readIdentity(root *os.Root, name string, key seal.Key) (*sign.PrivateKey, error) {
+	secret, err := readRole(root, name, roleIdentity, key)
+	if err != nil {
+		return nil, err
+	}
+	identity, err := sign.NewPrivateKey(secret)
+	if err != nil {
+		return nil, fmt.Errorf("identity key: %w", err)
+	}
+	return identity, nil
+}
+
+func readTransport(root *os.Root, name string, key seal.Key) (ed25519.PrivateKey, error) {
+	secret, err := readRole(root, name, roleTransport, key)
+	if err != nil {
+		return nil, err
+	}
+	if len(secret) != ed25519.SeedSize {
+		return nil, fmt.Errorf("transport key: has %d bytes, not %d", len(secret), ed25519.SeedSize)
+	}
+	return ed25519.NewKeyFromSeed(secret), nil
 }

@@ -190,7 +190,7 @@ func TestFloodOfRefusedRequests(t *testing.T) {
 		defer w.stopAll()
 		bad, victim := name(6), name(0)
 		foreign := w.w.sealed(5, 1)
-		far := checkpoint.Checkpoint{Origin: w.members[victim].service.mirror.origin, Size: 1 << 30}
+		far := checkpoint.Checkpoint{Origin: w.members[victim].service.mirror.Term(), Size: 1 << 30}
 		near := checkpoint.Checkpoint{Origin: far.Origin, Size: w.final(victim)}
 		near.Root[0] = 1
 		forged := func(c checkpoint.Checkpoint) checkpoint.Signed {

@@ -165,6 +165,9 @@ func (s *Service) hurry() {
 	}
 }
 
+// Hurry is for whoever knows that there may be news.
+func (s *Service) Hurry() { s.hurry() }
+
 // sequences reports whether this member is a sequencer: by what is final, or at the start.
 func (s *Service) sequences() bool {
 	return slices.Contains(s.sequencers(), s.o.Self)

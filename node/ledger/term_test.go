@@ -19,20 +19,20 @@ import (
 	"entente/protocol/replay"
 )
 
-// line is a tree as an attacker can make one: entries in some order, in some term.
-type line struct {
+// ordered is a tree as an attacker can make one: entries in some order, in some term.
+type ordered struct {
 	terms   []recovery.Opening
 	entries [][]byte
 }
 
-func (l line) origin(w *writers) checkpoint.Origin {
+func (l ordered) origin(w *writers) checkpoint.Origin {
 	if n := len(l.terms); n > 0 {
 		return l.terms[n-1].Origin()
 	}
 	return checkpoint.Origin{Federation: w.genesis.Digest(), Term: 1}
 }
 
-func (l line) checkpoint(w *writers) checkpoint.Checkpoint {
+func (l ordered) checkpoint(w *writers) checkpoint.Checkpoint {
 	var tree checkpoint.Peaks
 	for _, b := range l.entries {
 		tree.Add(checkpoint.Leaf(b))
@@ -42,7 +42,7 @@ func (l line) checkpoint(w *writers) checkpoint.Checkpoint {
 
 // offered is a tree that all sequencers have signed, and who has cosigned it.
 type offered struct {
-	line
+	ordered
 	signed checkpoint.Signed
 }
 
@@ -59,9 +59,9 @@ type intrigue struct {
 	offers  []*offered
 	calls   []recovery.Call
 	stances map[[32]byte][]recovery.Stance
-	opened  []line // a tree at the base of each term that was opened
-	entered int    // of honest members
-	later   int    // trees of later terms that are final
+	opened  []ordered // a tree at the base of each term that was opened
+	entered int       // of honest members
+	later   int       // trees of later terms that are final
 }
 
 func newIntrigue(t *testing.T, seed uint64) *intrigue {
@@ -76,14 +76,14 @@ func newIntrigue(t *testing.T, seed uint64) *intrigue {
 		m.db.NoSync = true // nobody crashes here
 		x.honest[i] = m
 	}
-	x.offers = append(x.offers, x.sequenced(line{entries: x.common}))
+	x.offers = append(x.offers, x.sequenced(ordered{entries: x.common}))
 	return x
 }
 
 // sequenced is a tree with the signatures of all sequencers, and M00's as cosigner.
-func (x *intrigue) sequenced(l line) *offered {
+func (x *intrigue) sequenced(l ordered) *offered {
 	c := l.checkpoint(x.w)
-	o := &offered{line: l, signed: checkpoint.Signed{Text: c.Text()}}
+	o := &offered{ordered: l, signed: checkpoint.Signed{Text: c.Text()}}
 	for i := range 4 {
 		o.signed.Signatures = append(o.signed.Signatures, checkpoint.Sign(c, name(i), checkpoint.Sequencer, x.w.keys[i], x.w.now))
 	}
@@ -95,13 +95,13 @@ func pick[T any](r *rand.Rand, list []T) T { return list[r.IntN(len(list))] }
 
 // extend makes another tree, from one that there is.
 func (x *intrigue) extend() {
-	var from line
+	var from ordered
 	if len(x.opened) > 0 && x.r.IntN(2) == 0 {
 		from = pick(x.r, x.opened)
 	} else {
-		from = pick(x.r, x.offers).line
+		from = pick(x.r, x.offers).ordered
 	}
-	next := line{terms: from.terms, entries: slices.Clone(from.entries)}
+	next := ordered{terms: from.terms, entries: slices.Clone(from.entries)}
 	for range x.r.IntN(2) + 1 {
 		var can [][]byte
 		for _, list := range x.own {
@@ -227,7 +227,7 @@ func (x *intrigue) open() {
 	signed.Signatures = signed.Signatures[:4]
 	o, err := recovery.Open(c, signed, pledges, x.w.keys[by])
 	must(x.t, err)
-	x.opened = append(x.opened, line{terms: append(slices.Clone(base.terms), o), entries: base.entries})
+	x.opened = append(x.opened, ordered{terms: append(slices.Clone(base.terms), o), entries: base.entries})
 }
 
 // enter has honest members enter a term that was opened, if they do.

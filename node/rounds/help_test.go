@@ -183,7 +183,7 @@ func (w *world) open(id, dir string) *side {
 	must(w.t, err)
 	s.rules.Store(bundle)
 	s.Service = rounds.New(rounds.Options{
-		Self: id, Key: k.Identity(), Store: s.store, Federation: func() *federation.Federation { return s.fed },
+		Self: id, Key: k.Identity, Store: s.store, Federation: func() *federation.Federation { return s.fed },
 		Rules: func() *policy.Bundle { s.reach("rules"); return s.rules.Load() },
 		Open:  func(ctx context.Context, member string) (rounds.Stream, error) { return w.net.open(ctx, s, member) },
 		Audit: func(ctx context.Context) error { s.reach("audit"); return s.store.Mirror(ctx, dir) },

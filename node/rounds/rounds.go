@@ -54,7 +54,7 @@ type Tap func(member string, stream io.ReadWriter) io.ReadWriter
 // Options wires a Service. All fields but Accounted, Tap and Log are required.
 type Options struct {
 	Self       string
-	Key        *sign.PrivateKey
+	Key        func() *sign.PrivateKey // in force: it may be replaced
 	Store      *store.Store
 	Federation func() *federation.Federation // nil before one is joined
 	Rules      func() *policy.Bundle
@@ -310,5 +310,5 @@ func (s *Service) parties(partner string) (round.Parties, error) {
 	if err != nil {
 		return round.Parties{}, err
 	}
-	return round.Parties{Self: s.o.Self, Peer: partner, Roster: f.Digest(), Key: s.o.Key, PeerKey: p.Key}, nil
+	return round.Parties{Self: s.o.Self, Peer: partner, Roster: f.Digest(), Key: s.o.Key(), PeerKey: p.Key}, nil
 }

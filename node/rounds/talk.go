@@ -71,6 +71,9 @@ func (t *talk) ownHello() (round.Hello, [32]byte, error) {
 // greeting is small enough for any stream to hold it.
 func (t *talk) hello() error {
 	own, digest, err := t.ownHello()
+	if err == nil { // the channel also admits members that are suspended
+		_, _, err = t.s.partner(t.stream.Member())
+	}
 	if err != nil {
 		return err
 	}

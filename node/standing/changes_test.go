@@ -10,10 +10,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"entente/node/federation"
 	"entente/node/standing"
 	"entente/node/store"
 	"entente/policy"
 	"entente/protocol/indicator"
+	"entente/protocol/roster"
 )
 
 // inBubble runs a test with two members whose lists share three phones and whose standing
@@ -255,6 +257,47 @@ func TestRulesAreAskedAgain(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The key of the tags that a partner has is destroyed when it is suspended, under the same
+// roster; the standing round goes on in a new tag period when it is readmitted.
+func TestSuspendedPartner(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBoth(t)
+		b.sub = b.au.subscribe(func(r *standing.Request) { r.Learn = "them" }) // ID asks, AU holds
+		b.next()
+		ends := b.id.show(b.sub).TagEnds
+		pass(time.Hour)
+		under := func(r roster.Roster, suspended ...string) {
+			t.Helper()
+			fed, err := federation.Vouched(r, suspended, "AU", b.au.keys)
+			must(t, err)
+			b.au.fed.Store(fed)
+			must(t, b.au.Roster(t.Context()))
+		}
+		r := b.au.fed.Load().Roster()
+		under(r)
+		under(r, "ID")
+		pass(26 * time.Hour)
+		if v := b.id.show(b.sub); v.State != "active" || !v.TagEnds.Equal(*ends) || v.LastRun.After(time.Now().Add(-26*time.Hour)) {
+			t.Errorf("suspended: %s, %q, %v, last run %v", v.State, v.Note, v.TagEnds, v.LastRun)
+		}
+		if v := b.au.show(b.sub); v.State != "active" {
+			t.Errorf("the other side: %s, %q", v.State, v.Note)
+		}
+		under(r)
+		b.next()
+		if v := b.id.show(b.sub); v.State != "active" || !v.TagEnds.After(*ends) {
+			t.Errorf("readmitted: %s, %q, %v", v.State, v.Note, v.TagEnds)
+		}
+		next := r // another change of the roster does not end what is suspended
+		next.Version++
+		under(next, "ID")
+		if v := b.au.show(b.sub); v.State != "active" {
+			t.Errorf("under another roster: %s, %q", v.State, v.Note)
+		}
+		b.halt(b.au, b.id)
+	})
 }
 
 // Under a roster without the partner a standing round ends; under another one with it, it

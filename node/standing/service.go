@@ -58,7 +58,7 @@ const (
 // Options wires a Service. All fields but Audit, Tap and Log are required.
 type Options struct {
 	Self       string
-	Key        *sign.PrivateKey
+	Key        func() *sign.PrivateKey // in force: it may be replaced
 	Store      *store.Store
 	Federation func() *federation.Federation // nil before one is joined
 	Rules      func() *policy.Bundle
@@ -528,7 +528,7 @@ func (s *Service) parties(partner string) (round.Parties, error) {
 	if err != nil {
 		return round.Parties{}, err
 	}
-	return round.Parties{Self: s.o.Self, Peer: partner, Roster: digest, Key: s.o.Key, PeerKey: p.Key}, nil
+	return round.Parties{Self: s.o.Self, Peer: partner, Roster: digest, Key: s.o.Key(), PeerKey: p.Key}, nil
 }
 
 func (s *Service) partner(id string) (*federation.Federation, federation.Partner, [32]byte, error) {

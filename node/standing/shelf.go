@@ -213,7 +213,7 @@ func (h *shelf) Runs(ctx context.Context, index, after uint32) iter.Seq2[standin
 			}
 			r := standing.Run{Signed: rec.Signed, Additions: splitTags(rec.Additions), Tombstones: splitTags(rec.Tombstones)}
 			if err == nil {
-				r.Header, err = standing.OpenRun(h.s.o.Key.Public(), r)
+				r.Header, err = standing.OpenRun(h.s.o.Key().Public(), r)
 			}
 			if err == nil && !yield(r, nil) {
 				return

@@ -43,11 +43,10 @@ func newTalk(s *Service, stream rounds.Stream) *talk {
 
 // hello greets and checks the greeting of the other side. Both send first.
 func (t *talk) hello() error {
-	f := t.s.o.Federation()
-	if f == nil {
-		return rounds.ErrUnknownPartner
+	_, _, digest, err := t.s.partner(t.stream.Member()) // the channel also admits members that are suspended
+	if err != nil {
+		return err
 	}
-	digest := f.Digest()
 	own := round.Hello{Version: standing.Version, Roster: digest[:], Clock: now().UnixMilli()}
 	if err := t.write(round.Message{Kind: standing.KindHello, Body: own}); err != nil {
 		return fmt.Errorf("greet partner: %w", err)

@@ -163,7 +163,7 @@ func (w *world) start(id, dir string) *side {
 	must(w.t, err)
 	s.rules.Store(bundle)
 	s.Service = standing.New(standing.Options{
-		Self: id, Key: k.Identity(), Store: s.store, Federation: s.fed.Load,
+		Self: id, Key: k.Identity, Store: s.store, Federation: s.fed.Load,
 		Rules: s.rules.Load,
 		Open:  func(ctx context.Context, member string) (rounds.Stream, error) { return w.net.open(ctx, s, member) },
 		Limit: 8,

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"iter"
@@ -15,15 +17,75 @@ const entriesPage = 256
 // Append signs an entry that follows the newest of its chain, and stores it in this
 // transaction: entry, number and what it is about become durable together or not at all.
 func (t *Tx) Append(chain entry.Chain, kind entry.Kind, body []byte, now time.Time) error {
-	prev, err := t.Head(chain)
+	author, prev, err := t.writer(chain)
 	if err != nil {
 		return fmt.Errorf("append to the %s chain: %w", chain, err)
 	}
-	s, _, err := t.store.author.Next(prev, chain, kind, body, now)
+	s, _, err := author.Next(prev, chain, kind, body, now)
 	if err != nil {
 		return fmt.Errorf("append to the %s chain: %w", chain, err)
 	}
 	return t.putEntry(chain, s)
+}
+
+// HandOver has a chain go on under the author's heir, and names the transport key that goes with
+// it. It does nothing to a chain that does so already.
+func (t *Tx) HandOver(chain entry.Chain, transport ed25519.PrivateKey, now time.Time) error {
+	heir := t.store.author.Load().Heir
+	author, prev, err := t.writer(chain)
+	switch {
+	case err != nil:
+	case heir == nil:
+		err = errors.New("there is no key to hand over to")
+	case author.Key == heir:
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("hand the %s chain over: %w", chain, err)
+	}
+	s, _, err := author.Rotate(prev, chain, heir, transport, now)
+	if err != nil {
+		return fmt.Errorf("hand the %s chain over: %w", chain, err)
+	}
+	return t.putEntry(chain, s)
+}
+
+// HandedOver reports whether a chain goes on under the author's heir.
+func (t *Tx) HandedOver(chain entry.Chain) (bool, error) {
+	author, _, err := t.writer(chain)
+	return err == nil && author.Key == t.store.author.Load().Heir, err
+}
+
+// SetAuthor changes the keys that are there to go on with. Which of them does in a chain says
+// the chain.
+func (s *Store) SetAuthor(a entry.Author) { s.author.Store(&a) }
+
+// writer is who goes on with a chain, and after what. It refuses keys under which the chain
+// does not go on: store and keys are of different times then, and what was signed now would
+// fit nobody's copy of the chain.
+func (t *Tx) writer(chain entry.Chain) (entry.Author, entry.Head, error) {
+	a := *t.store.author.Load()
+	newest, err := t.newest(chain)
+	if err != nil || newest == nil {
+		return a, entry.Head{}, err
+	}
+	if a, err = a.After(*newest); err != nil {
+		return a, entry.Head{}, err
+	}
+	head, err := entry.HeadOf(*newest)
+	return a, head, err
+}
+
+// checkAuthor looks early whether both chains can go on.
+func (s *Store) checkAuthor(ctx context.Context) error {
+	return s.View(ctx, func(tx *Tx) error {
+		for _, c := range chains() {
+			if _, _, err := tx.writer(c); err != nil {
+				return fmt.Errorf("%s chain: %w", c, err)
+			}
+		}
+		return nil
+	})
 }
 
 // Appended is closed when an entry is added to a chain. Take it before looking.
@@ -48,19 +110,28 @@ func (s *Store) announce() {
 
 // Head returns the state of a chain: what the next entry follows.
 func (t *Tx) Head(chain entry.Chain) (entry.Head, error) {
+	s, err := t.newest(chain)
+	if err != nil || s == nil {
+		return entry.Head{}, err
+	}
+	return entry.HeadOf(*s)
+}
+
+// newest is the newest entry of a chain; nil if it has none.
+func (t *Tx) newest(chain entry.Chain) (*entry.Signed, error) {
 	var b []byte
 	err := t.row("SELECT signed FROM entries WHERE chain = ? ORDER BY sequence DESC LIMIT 1", []any{int64(chain)}, &b)
 	if isNotFound(err) {
-		return entry.Head{}, nil
+		return nil, nil
 	}
 	if err != nil {
-		return entry.Head{}, fmt.Errorf("read head: %w", err)
+		return nil, fmt.Errorf("read head: %w", err)
 	}
 	s, err := entry.Unmarshal(b)
 	if err != nil {
-		return entry.Head{}, fmt.Errorf("read head: %w: %w", ErrDamaged, err)
+		return nil, fmt.Errorf("read head: %w: %w", ErrDamaged, err)
 	}
-	return entry.HeadOf(s)
+	return &s, nil
 }
 
 // Entries gives the entries of a chain with numbers from first on, in order. It must

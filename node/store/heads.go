@@ -197,7 +197,7 @@ func (s *Store) renew(ctx context.Context, known marks, now time.Time) error {
 			if err := tx.recoverLog(c, filepath.Join(s.dir, AuditFolder)); err != nil {
 				return err
 			}
-			prev, err := tx.Head(c)
+			author, prev, err := tx.writer(c)
 			if err != nil {
 				return err
 			}
@@ -205,7 +205,7 @@ func (s *Store) renew(ctx context.Context, known marks, now time.Time) error {
 			if known[i].ahead(prev) {
 				newest = known[i].sequence
 			}
-			signed, _, err := s.author.Restore(prev, c, newest, now)
+			signed, _, err := author.Restore(prev, c, newest, now)
 			if err != nil {
 				return err
 			}

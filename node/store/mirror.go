@@ -199,7 +199,8 @@ func (t *Tx) recoverLog(c entry.Chain, folder string) error {
 	if err != nil {
 		return err
 	}
-	check := entry.NewCheck(t.store.author.Member, c, t.store.author.Key.Public())
+	author := t.store.author.Load()
+	check := entry.NewCheck(author.Member, c, author.Begins())
 	joined := head.Empty()
 	for frame, err := range entry.ReadLog(f, c) {
 		if broken, ok := errors.AsType[*entry.LogError](err); ok && broken.Torn {

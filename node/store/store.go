@@ -62,7 +62,7 @@ type Store struct {
 	dir    string // the node's directory
 	path   string // of the database
 	keys   ring
-	author entry.Author
+	author atomic.Pointer[entry.Author]
 
 	write *sql.DB // one connection
 	read  *sql.DB
@@ -162,9 +162,10 @@ func Open(ctx context.Context, dir string, key seal.Key, author entry.Author) (*
 // open connects and brings the schema up to date.
 func open(ctx context.Context, dir, file string, key seal.Key, author entry.Author) (*Store, error) {
 	s := &Store{
-		dir: dir, path: filepath.Join(dir, file), keys: newRing(key), author: author,
+		dir: dir, path: filepath.Join(dir, file), keys: newRing(key),
 		importing: make(chan struct{}, 1), flushRows: flushRows, step: func(string) error { return nil },
 	}
+	s.SetAuthor(author)
 	f, err := os.OpenFile(s.path, os.O_CREATE|os.O_RDWR, 0o600) // with these rights, whatever the umask
 	if err != nil {
 		return nil, err
@@ -252,7 +253,10 @@ func (s *Store) start(ctx context.Context) error {
 	if err := removeCopies(s.dir); err != nil {
 		return err
 	}
-	return s.continueChains(ctx)
+	if err := s.continueChains(ctx); err != nil {
+		return err
+	}
+	return s.checkAuthor(ctx)
 }
 
 // checkKey opens a known value.

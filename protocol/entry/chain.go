@@ -20,6 +20,49 @@ const emptyBody = "\x80"
 type Author struct {
 	Member string
 	Key    *sign.PrivateKey
+	// Heir takes the place of Key in a chain that has handed over to it; nil: there is none.
+	Heir *sign.PrivateKey
+	// First is the key under which the chains began; nil: Key's.
+	First *sign.PublicKey
+}
+
+// ErrOtherKey says that a chain goes on under none of the keys that its author holds.
+var ErrOtherKey = errors.New("the chain goes on under another key than this node has")
+
+// After is the author of what follows an entry: with the key to which it hands over, or else
+// with the one that has signed it. errors.Is ErrOtherKey.
+func (a Author) After(newest Signed) (Author, error) {
+	e, err := newest.Decode()
+	if err != nil {
+		return a, fmt.Errorf("find the chain's key: %w", err)
+	}
+	var named []byte
+	if e.Kind == KeyRotated {
+		b, _, err := e.Rotation()
+		if err != nil {
+			return a, fmt.Errorf("find the chain's key: %w", err)
+		}
+		named = b.Sign
+	}
+	signed := Decoded{signed: newest}
+	for _, k := range []*sign.PrivateKey{a.Key, a.Heir} {
+		if k == nil {
+			continue
+		}
+		if named == nil && signed.Verify(k.Public()) == nil || named != nil && bytes.Equal(named, k.Public().Bytes()) {
+			a.Key, a.Heir = k, nil
+			return a, nil
+		}
+	}
+	return a, ErrOtherKey
+}
+
+// Begins is the key under which the chains began.
+func (a Author) Begins() *sign.PublicKey {
+	if a.First != nil {
+		return a.First
+	}
+	return a.Key.Public()
 }
 
 // Next makes the entry that follows prev in a chain. Body is canonical CBOR (see Body);
