@@ -19,7 +19,8 @@ import (
 // callAgain is how often whoever has called for a term asks the others about it.
 const callAgain = 3 * time.Second
 
-// mostAhead is how many terms this node enters at a time.
+// mostAhead is how many terms this node enters at a time, of which all but one came to
+// nothing here.
 const mostAhead = 16
 
 // Called is a call for a new ledger term, as an operator sees it.
@@ -372,37 +373,64 @@ func (s *Service) advance(ctx context.Context, member string, theirs exchange.St
 	}
 }
 
-// enter fetches a member's openings, and the entries up to the last one's base.
+// enter enters the terms that a member has been in and that are later than the own, one
+// after the other: between two of them more can have become final than is taken in at once.
 func (s *Service) enter(ctx context.Context, member string) error {
-	own := s.mirror.Terms()
-	var openings []recovery.Opening
-	parent := 1
+	entered := false
+	for ctx.Err() == nil {
+		openings, parent, err := s.later(ctx, member)
+		if err != nil {
+			return err
+		}
+		if len(openings) == 0 && !entered {
+			return errors.New("it shows no later term")
+		}
+		// What is final in terms that this node is in already comes step by step; what is of
+		// later ones cannot be taken yet.
+		if err := s.catchUp(ctx, member); err != nil && !errors.Is(err, ErrTerm) {
+			return err
+		}
+		if len(openings) == 0 {
+			return nil
+		}
+		if err := s.enterNext(ctx, member, parent, openings); err != nil {
+			return err
+		}
+		entered = true
+	}
+	return ctx.Err()
+}
+
+// later fetches a member's openings that are not in the own terms, up to the first that is of
+// a later term than the own; none if there is none. Parent is as Mirror.Enter has it.
+func (s *Service) later(ctx context.Context, member string) (openings []recovery.Opening, parent int, err error) {
+	own, now := s.mirror.Terms(), s.mirror.Term()
+	parent = 1
 	for n := uint64(1); len(openings) < mostAhead; n++ {
 		var b []byte
 		if err := s.ask(ctx, member, exchange.KindTerm, &exchange.Position{Size: n}, &b); err != nil {
-			return err
+			return nil, 0, err
 		}
 		if len(b) == 0 {
-			break
+			return nil, 0, nil
 		}
 		o, err := recovery.Unmarshal(b)
 		if err != nil {
-			return err
+			return nil, 0, err
 		}
 		if len(openings) == 0 && n <= uint64(len(own)) && own[n-1].Origin() == o.Origin() {
 			parent++
 			continue
 		}
-		openings = append(openings, o)
+		if openings = append(openings, o); o.Call.Later(now) {
+			return openings, parent, nil
+		}
 	}
-	if len(openings) == 0 {
-		return errors.New("it shows no later term")
-	}
-	// What is final in terms that this node is in already comes step by step; what is of later
-	// ones cannot be taken yet.
-	if err := s.catchUp(ctx, member); err != nil && !errors.Is(err, ErrTerm) {
-		return err
-	}
+	return nil, 0, fmt.Errorf("it shows more than %d terms that are not later", mostAhead)
+}
+
+// enterNext enters the last of these terms, with the entries up to its base.
+func (s *Service) enterNext(ctx context.Context, member string, parent int, openings []recovery.Opening) error {
 	base, err := openings[len(openings)-1].Tree()
 	if err != nil {
 		return err

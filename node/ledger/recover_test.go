@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"entente/protocol/entry"
 	"entente/protocol/recovery"
 )
 
@@ -166,6 +167,40 @@ func TestPledgesBind(t *testing.T) {
 			must(t, err)
 			return w.settled(ids...) && len(kept[len(kept)-1].Signatures) > 0
 		})
+		w.agree()
+	})
+}
+
+// A member that was away during two terms, with a change of the committee in between, enters
+// one after the other; and one that pledged for the second reads along before it begins.
+func TestTwoTermsLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 6, 5)
+		w.startAll()
+		defer w.stopAll()
+		w.until("all final", func() bool { return w.settled(w.ids()...) })
+		away := name(5)
+		w.members[away].stop()
+		rest, sequencers := w.ids()[:5], w.ids()[:4]
+		w.write(name(4), 1)
+		second := w.agreed(name(0), sequencers, "", rest[1:]...)
+		w.until("the second term begins", func() bool { return w.entered(second, rest...) && w.settled(rest...) })
+		body, err := entry.Propose(entry.Sequencers, entry.Seats{Members: rest}, today().Add(time.Hour).UnixMilli())
+		must(t, err)
+		must(t, w.members[name(0)].chain.Append(t.Context(), entry.Proposal, func(entry.Head) ([]byte, error) { return body, nil }))
+		d := w.members[name(0)].chain.heads[len(w.members[name(0)].chain.heads)-1].Digest
+		approval, err := entry.Body(entry.Reference{Proposal: d[:]})
+		must(t, err)
+		for _, id := range rest[1:] {
+			must(t, w.members[id].chain.Append(t.Context(), entry.Approval, func(entry.Head) ([]byte, error) { return approval, nil }))
+		}
+		w.until("there are five sequencers again", func() bool {
+			return w.settled(rest...) && slices.Equal(w.members[name(4)].service.sequencers(), rest)
+		})
+		third := w.agreed(name(1), sequencers, "", name(0), name(2), name(3), name(4))
+		w.until("the third term begins", func() bool { return w.entered(third, rest...) && w.settled(rest...) })
+		w.start(away)
+		w.until("it follows", func() bool { return w.entered(third, away) && w.settled(w.ids()...) })
 		w.agree()
 	})
 }

@@ -103,8 +103,8 @@ func (m *Mirror) Sequencers() []string {
 // mirror; those that followed on it before come to nothing. entries are those from what is
 // final here up to the base, as another member has them. All or nothing; errors.Is ErrFinal
 // if the term begins without what is final here, which must never be; ErrTerm if the mirror
-// is in a term that is not earlier, ErrPledged if it must not be in this one; ErrConflict,
-// ErrBoundary.
+// is in a term that is not earlier; ErrConflict, ErrBoundary. In a term before one for which
+// this node has pledged it only reads: see Signer.
 func (m *Mirror) Enter(ctx context.Context, parent int, openings []recovery.Opening, entries [][]byte) error {
 	o := openings[len(openings)-1]
 	base, err := o.Tree()
@@ -136,9 +136,6 @@ func (m *Mirror) Enter(ctx context.Context, parent int, openings []recovery.Open
 	var refused error
 	bytes := m.upTo[from]
 	err = m.db.Update(func(tx *bbolt.Tx) error {
-		if refused = m.allowed(tx, o); refused != nil {
-			return refused
-		}
 		if err := cut(tx, from, parent); err != nil {
 			return err
 		}
@@ -164,18 +161,6 @@ func (m *Mirror) Enter(ctx context.Context, parent int, openings []recovery.Open
 		m.final, m.later = state.Clone(), nil
 	}
 	m.changed()
-	return nil
-}
-
-// allowed refuses a term that is before the one for which this node has pledged.
-func (m *Mirror) allowed(tx *bbolt.Tx, o recovery.Opening) error {
-	p, err := pledge(tx)
-	if err != nil || p == nil {
-		return err
-	}
-	if p.call.Later(o.Origin()) {
-		return ErrPledged
-	}
 	return nil
 }
 
