@@ -47,7 +47,7 @@ ledger still works: without arguments this lists who has called, and who has agr
 func writeCall(w io.Writer, c ledger.Called) {
 	row(w, "call", c.ID)
 	row(w, "by", c.By)
-	row(w, "term", c.Term)
+	row(w, "term", fmt.Sprintf("%d, after the present one, %d", c.Term, c.Now))
 	row(w, "ordered by", strings.Join(c.Sequencers, ", "))
 	if c.Without != "" {
 		row(w, "without", c.Without+", which has no part until it is readmitted")

@@ -74,8 +74,9 @@ type ledgerCopy struct {
 	unreadable bool              // a fault in the file has hidden some
 	astray     bool              // the tree was another one at a checkpoint
 
-	terms []openedTerm               // that have not begun yet
-	roots map[uint64]checkpoint.Hash // of the tree at sizes that are asked for; zero until then
+	terms  []openedTerm               // that have not begun yet
+	newest checkpoint.Origin          // of the last checkpoint that is right
+	roots  map[uint64]checkpoint.Hash // of the tree at sizes that are asked for; zero until then
 }
 
 // openedTerm is the opening of a ledger term in the copy.
@@ -442,6 +443,7 @@ func (l *ledgerCopy) compare() {
 		l.checkpointFault(n.offset, fmt.Sprintf("the checkpoint of %d entries is not final: %v", n.Size, err))
 		return
 	}
+	l.newest = n.Origin
 	l.out.Final, l.out.Root = n.Size, fmt.Sprintf("%x", n.Root[:])
 	l.out.Checkpoints++
 }
@@ -457,6 +459,9 @@ func (l *ledgerCopy) complete() {
 	}
 	if l.manifest.Origin != l.state.Term() {
 		l.report.fault(manifestFile, fmt.Sprintf("names the ledger %s, but these entries are of %s", l.manifest.Origin, l.state.Term()))
+	}
+	if len(l.terms) == 0 && l.out.Final == size && l.newest != l.state.Term() {
+		l.report.fault(termsFile, fmt.Sprintf("nothing is final in %s, the last term", l.state.Term()))
 	}
 	if size != l.manifest.Entries {
 		l.report.fault(manifestFile, fmt.Sprintf("says that there are %d entries, and there are %d", l.manifest.Entries, size))

@@ -77,7 +77,7 @@ func (m *Mirror) extend(s checkpoint.Signed, next step) error {
 		for _, b := range next.entries {
 			m.bytes += uint64(len(b))
 		}
-		m.state, m.later = next.after, append(m.later, after{next.after, m.bytes})
+		m.state, m.later = next.after, append(m.later, reached{next.after, m.bytes})
 		m.changed()
 	}
 	return nil

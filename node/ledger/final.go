@@ -76,14 +76,53 @@ func (m *Mirror) Finalise(s checkpoint.Signed) error {
 	if refused != nil {
 		return fmt.Errorf("keep final checkpoint: %w", refused)
 	}
-	if c.Size > m.newest.Size {
-		m.newest = c
+	if c.Size <= m.newest.Size {
+		return nil // somebody else was faster
 	}
-	for len(m.later) > 0 && m.later[0].state.Size() <= c.Size {
-		m.final, m.later = m.later[0].state, m.later[1:]
+	if m.final, err = m.after(c); err != nil {
+		m.broken = fmt.Errorf("keep final checkpoint: %w", err)
+		return m.broken
 	}
+	m.newest = c
 	m.changed()
 	return nil
+}
+
+// after is the state after a checkpoint that is held, beyond what is final, and forgets the
+// states before it.
+func (m *Mirror) after(c checkpoint.Checkpoint) (*replay.State, error) {
+	for len(m.later) > 0 {
+		next := m.later[0].state
+		if next.Size() > c.Size || next.Size() == c.Size && next.Term() != c.Origin {
+			break
+		}
+		if m.later = m.later[1:]; next.Size() == c.Size {
+			return next, nil
+		}
+	}
+	// The mirror has not stopped there, or not in this session.
+	state, err := m.start()
+	if err != nil {
+		return nil, err
+	}
+	terms := m.terms[state.Terms()-1 : m.state.Number(c.Origin)-1]
+	err = m.db.View(func(tx *bbolt.Tx) error {
+		r := regrowth{tx: tx, state: state, terms: terms}
+		if err := r.begin(); err != nil {
+			return err
+		}
+		entries := tx.Bucket([]byte(entriesBucket)).Cursor()
+		for k, b := entries.Seek(place(state.Size())); k != nil && state.Size() < c.Size; k, b = entries.Next() {
+			if _, err := state.Apply(b); err != nil {
+				return err
+			}
+			if err := r.begin(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return state, err
 }
 
 // FinalState gives use the state after all entries that are final; false if none are. It

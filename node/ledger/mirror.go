@@ -55,7 +55,7 @@ type Mirror struct {
 	// is what there is after checkpoints beyond it, ascending. A state is replaced, never
 	// changed.
 	final *replay.State
-	later []after
+	later []reached
 
 	newest checkpoint.Checkpoint // that is final; of size 0 before there is one
 	terms  []recovery.Opening    // after the first, up to the present one
@@ -64,8 +64,8 @@ type Mirror struct {
 	upTo  map[uint64]uint64 // of those before each final checkpoint that is kept, by its size
 }
 
-// after is what there is after a checkpoint.
-type after struct {
+// reached is what there is after a checkpoint.
+type reached struct {
 	state *replay.State
 	bytes uint64 // of the entries before it
 }
@@ -124,9 +124,6 @@ func (m *Mirror) load(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := m.begin(tx, &openings); err != nil {
-			return err
-		}
 		final, finals := m.newest.Size, tx.Bucket([]byte(finalBucket))
 		c := tx.Bucket([]byte(entriesBucket)).Cursor()
 		var some [][]byte
@@ -151,9 +148,6 @@ func (m *Mirror) load(ctx context.Context) error {
 				}
 				some = some[:0]
 			}
-			if next == final {
-				m.final = m.state.Clone()
-			}
 		}
 		if err := m.replay(ctx, tx, some); err != nil {
 			return err
@@ -165,7 +159,7 @@ func (m *Mirror) load(ctx context.Context) error {
 			return fmt.Errorf("%d entries of the mirror are final, and it holds %d", final, next)
 		}
 		if next > final { // what was signed last before, and may become final as it is
-			m.later = []after{{m.state.Clone(), m.bytes}}
+			m.later = []reached{{m.state.Clone(), m.bytes}}
 		}
 		return nil
 	})
@@ -255,7 +249,7 @@ func (m *Mirror) Append(entries ...[]byte) ([]replay.Applied, error) {
 				return err
 			}
 		}
-		m.later = append(m.later, after{m.state.Clone(), m.bytes})
+		m.later = append(m.later, reached{m.state.Clone(), m.bytes})
 		return nil
 	})
 	if err != nil {

@@ -1,23 +1,31 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
+
+	"go.etcd.io/bbolt"
 
 	"entente/protocol/checkpoint"
 	"entente/protocol/exchange"
 	"entente/protocol/recovery"
 	"entente/protocol/replay"
+	"entente/protocol/roster"
 )
 
 // callAgain is how often whoever has called for a term asks the others about it.
 const callAgain = 3 * time.Second
+
+// mostSkipped is how many numbers of terms a call may pass over. It takes people to use any
+// up, and there are enough.
+const mostSkipped = 1 << 20
 
 // mostAhead is how many terms this node enters at a time, of which all but one came to
 // nothing here.
@@ -27,6 +35,7 @@ const mostAhead = 16
 type Called struct {
 	ID         string   `json:"id"` // digest of the call
 	Term       uint64   `json:"term"`
+	Now        uint64   `json:"now"` // the present one
 	By         string   `json:"by"`
 	Sequencers []string `json:"sequencers"`
 	Without    string   `json:"without,omitempty"` // who has no part from then on
@@ -134,7 +143,7 @@ func (s *Service) Calls() ([]Called, error) {
 		if !c.Later(now) {
 			continue
 		}
-		one := Called{ID: fmt.Sprintf("%x", d), Term: c.Term, By: c.Member, Sequencers: c.Sequencers, Without: c.Without, Needed: need}
+		one := Called{ID: fmt.Sprintf("%x", d), Term: c.Term, Now: now.Term, By: c.Member, Sequencers: c.Sequencers, Without: c.Without, Needed: need}
 		if c.Without != "" {
 			one.Needed = recovery.Alone - 1
 		}
@@ -162,7 +171,22 @@ func (s *Service) heed(member string, c recovery.Call) (recovery.Stance, error) 
 	if err := s.callable(c); err != nil {
 		return recovery.Stance{}, err
 	}
+	own, ok, err := s.mirror.Pledged()
+	if err != nil {
+		return recovery.Stance{}, err
+	}
+	highest := s.mirror.Term().Term
+	if ok {
+		highest = max(highest, own.Term)
+	}
 	s.mu.Lock()
+	for _, other := range s.called {
+		highest = max(highest, other.Term)
+	}
+	if c.Term > highest+mostSkipped {
+		s.mu.Unlock()
+		return recovery.Stance{}, errors.New("the term's number is too far ahead")
+	}
 	before, known := s.called[member]
 	fresh := !known || c.Later(checkpoint.Origin{Term: before.Term, Caller: before.Member})
 	if fresh {
@@ -172,9 +196,8 @@ func (s *Service) heed(member string, c recovery.Call) (recovery.Stance, error) 
 	if fresh {
 		s.o.Log.Warn("ledger: a member calls for a new term", slog.String("member", member), slog.Uint64("term", c.Term))
 	}
-	pledged, ok, err := s.mirror.Pledged()
-	if err != nil || !ok || pledged.Digest() != c.Digest() {
-		return recovery.Stance{}, err
+	if !ok || own.Digest() != c.Digest() {
+		return recovery.Stance{}, nil
 	}
 	return s.signer.Pledge(c)
 }
@@ -242,59 +265,73 @@ func (s *Service) stancesOf(ctx context.Context, c recovery.Call) map[string]rec
 
 // open begins the term, if these stances suffice.
 func (s *Service) open(ctx context.Context, c recovery.Call, stances map[string]recovery.Stance) error {
-	var base checkpoint.Signed
-	var largest checkpoint.Checkpoint
-	for id, stance := range stances {
+	var bases []checkpoint.Signed // that pledges name, the largest first
+	var pledges []recovery.Pledge
+	for _, id := range slices.Sorted(maps.Keys(stances)) {
+		stance := stances[id]
+		pledges = append(pledges, stance.Pledges[0])
 		if len(stance.Checkpoints) == 0 {
 			continue
 		}
-		at, err := s.reach(ctx, id, stance.Checkpoints[0])
-		if err != nil {
-			s.o.Log.Warn("ledger: a pledge cannot be used", slog.String("member", id), slog.Any("reason", err))
-			delete(stances, id)
+		if err := s.reach(ctx, id, stance.Checkpoints[0]); err != nil {
+			s.o.Log.Warn("ledger: what a pledge names is not held", slog.String("member", id), slog.Any("reason", err))
 			continue
 		}
-		if later := at.Origin.Compare(largest.Origin); later > 0 || later == 0 && at.Size > largest.Size {
-			base, largest = stance.Checkpoints[0], at
+		bases = append(bases, stance.Checkpoints[0])
+	}
+	slices.SortStableFunc(bases, func(a, b checkpoint.Signed) int {
+		x, _ := a.Checkpoint() // reach has parsed them
+		y, _ := b.Checkpoint()
+		return cmp.Or(y.Origin.Compare(x.Origin), cmp.Compare(y.Size, x.Size), cmp.Compare(len(b.Signatures), len(a.Signatures)))
+	})
+	err := errors.New("no pledge names a tree that is held here")
+	for _, base := range bases {
+		if err = s.openAt(ctx, c, base, pledges); err == nil {
+			return nil
 		}
 	}
+	return err
+}
+
+// openAt begins the term with a base, with those of the pledges that can count.
+func (s *Service) openAt(ctx context.Context, c recovery.Call, base checkpoint.Signed, all []recovery.Pledge) error {
+	tree, err := base.Checkpoint()
+	if err != nil {
+		return err
+	}
 	var parent int
-	var committee checkpoint.Committee
-	var rekeyed []string
-	err := s.mirror.State(func(st *replay.State) {
-		if len(base.Text) == 0 {
-			largest.Origin = st.Origin(0)
+	var pledges []recovery.Pledge
+	var entries [][]byte
+	err = s.mirror.view(func(st *replay.State, tx *bbolt.Tx) error {
+		parent = st.Number(tree.Origin)
+		v := st.View(tree, roots(tx))
+		var ids []string
+		for _, p := range all {
+			if err := v.Usable(c, base, p); err != nil {
+				s.o.Log.Warn("ledger: a pledge does not count", slog.String("member", p.Member), slog.Any("reason", err))
+				continue
+			}
+			if p.Member != c.Without {
+				pledges, ids = append(pledges, p), append(ids, p.Member)
+			}
 		}
-		committee, parent = st.CommitteeOf(largest.Origin, largest.Size), st.Number(largest.Origin)
-		rekeyed = st.Rekeyed(largest.Size)
+		return v.Enough(c, ids)
 	})
 	if err != nil {
 		return err
 	}
-	var pledges []recovery.Pledge
-	var ids []string
-	for id, stance := range stances {
-		if _, ok := committee.Seats[id]; ok && id != c.Without && !slices.Contains(rekeyed, id) {
-			pledges, ids = append(pledges, stance.Pledges[0]), append(ids, id)
-		}
-	}
-	if err := committee.Decided(ids); err != nil && c.Without == "" {
-		return err
-	}
-	slices.SortFunc(pledges, func(a, b recovery.Pledge) int { return strings.Compare(a.Member, b.Member) })
 	o, err := recovery.Open(c, base, pledges, s.o.Key)
 	if err != nil {
 		return err
 	}
-	last, err := s.mirror.LastFinal()
+	final, err := s.mirror.LastFinal()
 	if err != nil {
 		return err
 	}
-	if largest.Size < last.Size { // the own pledge tells of no more: it is older than this
-		return fmt.Errorf("%w: %d entries", ErrFinal, last.Size)
+	if tree.Size < final.Size { // the pledges are older than this
+		return fmt.Errorf("%w: %d entries", ErrFinal, final.Size)
 	}
-	entries, err := s.mirror.Entries(last.Size, int(largest.Size-last.Size), exchange.MaxStepBytes+entryBytes)
-	if err != nil {
+	if entries, err = s.mirror.Entries(final.Size, int(tree.Size-final.Size), exchange.MaxStepBytes+entryBytes); err != nil {
 		return err
 	}
 	return s.mirror.Enter(ctx, parent, []recovery.Opening{o}, entries)
@@ -303,12 +340,12 @@ func (s *Service) open(ctx context.Context, c recovery.Call, stances map[string]
 // entryBytes is more than one entry has.
 const entryBytes = 1 << 17
 
-// reach has the mirror hold the tree that a member has pledged, if it is of a term in which
-// this node is or was.
-func (s *Service) reach(ctx context.Context, member string, signed checkpoint.Signed) (checkpoint.Checkpoint, error) {
+// reach has the mirror hold the tree that a member has pledged. errors.Is ErrTerm if it is
+// of a term in which this node was not.
+func (s *Service) reach(ctx context.Context, member string, signed checkpoint.Signed) error {
 	c, err := signed.Checkpoint()
 	if err != nil {
-		return c, err
+		return err
 	}
 	err = s.mirror.Is(c)
 	if errors.Is(err, ErrNotHeld) {
@@ -318,10 +355,7 @@ func (s *Service) reach(ctx context.Context, member string, signed checkpoint.Si
 			}
 		}
 	}
-	if errors.Is(err, ErrTerm) && c.Origin.Federation == s.mirror.first.Federation && c.Origin.Compare(s.mirror.Term()) < 0 {
-		return checkpoint.Checkpoint{}, nil // of a term that came to nothing, before this one
-	}
-	return c, err
+	return err
 }
 
 // greetAll tells everybody how far this node is, and so in which term.
@@ -358,12 +392,17 @@ func (s *Service) advance(ctx context.Context, member string, theirs exchange.St
 	if err != nil || o.Federation != s.mirror.first.Federation || o.Compare(s.mirror.Term()) <= 0 {
 		return
 	}
-	ctx, free, err := s.fetching(ctx, "term of "+member)
+	if !s.mayAdvance(member) {
+		return
+	}
+	ctx, free, err := s.fetching(ctx, "a term") // from one member at a time
 	if err != nil {
-		return // it is being fetched
+		return
 	}
 	defer free()
-	switch err := s.enter(ctx, member); {
+	err = s.enter(ctx, member)
+	s.advanced(member, err)
+	switch {
 	case errors.Is(err, ErrFinal):
 		s.alarm(member + " is in a term that begins without what is final here")
 	case err != nil:
@@ -371,6 +410,36 @@ func (s *Service) advance(ctx context.Context, member string, theirs exchange.St
 	default:
 		s.o.Log.Warn("ledger: a new term has begun", slog.String("member", member), slog.Uint64("term", o.Term))
 	}
+}
+
+// How long a member whose later term could not be entered is not asked again: longer each
+// time, since looking into it is work.
+const (
+	leastPause = 5 * time.Second
+	mostPause  = time.Hour
+)
+
+// refusal is since when a member is not asked for its term, and for how long.
+type refusal struct {
+	at    time.Time
+	pause time.Duration
+}
+
+func (s *Service) mayAdvance(member string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r, ok := s.refused[member]
+	return !ok || s.o.Now().Sub(r.at) >= r.pause
+}
+
+func (s *Service) advanced(member string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil {
+		delete(s.refused, member)
+		return
+	}
+	s.refused[member] = refusal{s.o.Now(), min(max(2*s.refused[member].pause, leastPause), mostPause)}
 }
 
 // enter enters the terms that a member has been in and that are later than the own, one
@@ -386,8 +455,9 @@ func (s *Service) enter(ctx context.Context, member string) error {
 			return errors.New("it shows no later term")
 		}
 		// What is final in terms that this node is in already comes step by step; what is of
-		// later ones cannot be taken yet.
-		if err := s.catchUp(ctx, member); err != nil && !errors.Is(err, ErrTerm) {
+		// later ones cannot be taken yet, nor what conflicts with an order that this node was
+		// shown and that the new term drops.
+		if err := s.catchUp(ctx, member); err != nil && !errors.Is(err, ErrTerm) && !errors.Is(err, ErrConflict) {
 			return err
 		}
 		if len(openings) == 0 {
@@ -431,7 +501,8 @@ func (s *Service) later(ctx context.Context, member string) (openings []recovery
 
 // enterNext enters the last of these terms, with the entries up to its base.
 func (s *Service) enterNext(ctx context.Context, member string, parent int, openings []recovery.Opening) error {
-	base, err := openings[len(openings)-1].Tree()
+	o := openings[len(openings)-1]
+	base, err := o.Tree()
 	if err != nil {
 		return err
 	}
@@ -439,7 +510,18 @@ func (s *Service) enterNext(ctx context.Context, member string, parent int, open
 	if err != nil {
 		return err
 	}
+	plausible := true
+	err = s.mirror.State(func(st *replay.State) {
+		if ids := st.Active(); final.Size > 0 { // before, no keys are known
+			plausible = o.Plausible(st.CosigningKeys, roster.Faulty(len(ids))+1)
+		}
+	})
+	if err != nil {
+		return err
+	}
 	switch {
+	case !plausible:
+		return errors.New("hardly anybody has pledged for it")
 	case base.Size < final.Size:
 		return ErrFinal
 	case base.Size > final.Size+exchange.MaxStep:

@@ -97,6 +97,9 @@ func (s *Service) sequenceUntil(ctx context.Context, wipe bool) (err error) {
 	if q.tail, err = newTail(s.mirror); err != nil {
 		return fmt.Errorf("order entries: %w", err)
 	}
+	if q.tail.origin != origin {
+		return errNewTerm
+	}
 	open := func(ctx context.Context, member string) (ordering.Stream, error) {
 		return q.greet(s.o.Open(ctx, member, RaftProtocol))
 	}

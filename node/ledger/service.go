@@ -71,6 +71,7 @@ type Service struct {
 	accused map[string]bool              // by this node, since it was opened
 	shown   map[string]checkpoint.Signed // what members have shown of another tree, and nothing kept here convicts
 	called  map[string]recovery.Call     // for terms that are not yet, by who called
+	refused map[string]refusal           // whose later terms could not be entered
 	stances map[string]bool              // who has pledged for the own call
 	calling chan struct{}                // the own call is to be asked about at once
 	seen    map[string]heard
@@ -95,7 +96,7 @@ func OpenService(ctx context.Context, o Options) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
-	return &Service{o: o, mirror: m, signer: NewSigner(m, o.Self, o.Key, o.Now), soon: make(chan struct{}, 1), taking: map[string]bool{}, doubted: map[string]time.Time{}, accused: map[string]bool{}, shown: map[string]checkpoint.Signed{}, seen: map[string]heard{}, called: map[string]recovery.Call{}, stances: map[string]bool{}, calling: make(chan struct{}, 1)}, nil
+	return &Service{o: o, mirror: m, signer: NewSigner(m, o.Self, o.Key, o.Now), soon: make(chan struct{}, 1), taking: map[string]bool{}, doubted: map[string]time.Time{}, accused: map[string]bool{}, shown: map[string]checkpoint.Signed{}, seen: map[string]heard{}, called: map[string]recovery.Call{}, refused: map[string]refusal{}, stances: map[string]bool{}, calling: make(chan struct{}, 1)}, nil
 }
 
 // Mirror is this node's copy of the ledger.

@@ -110,7 +110,10 @@ func (s *Signer) record(c checkpoint.Checkpoint, role checkpoint.Role, offered *
 	if err != nil {
 		return err
 	}
-	if last.Origin != c.Origin { // of an earlier term, whose trees are others
+	switch later := last.Origin.Compare(c.Origin); {
+	case last.Size > 0 && (later > 0 || later == 0 && last.Origin != c.Origin):
+		return ErrPledged // whoever signs in a term signs in none before it, nor of its place
+	case later < 0: // the trees of an earlier term are others
 		last = checkpoint.Checkpoint{}
 	}
 	var known bool

@@ -29,6 +29,7 @@ type command struct {
 // sequencers, so not for others, and forgotten if a quorum signs something else.
 type tail struct {
 	mirror *Mirror
+	origin checkpoint.Origin // of the term in which it orders
 
 	mu       sync.Mutex
 	base     uint64        // entries of the mirror that the tail goes on from
@@ -58,7 +59,7 @@ type expected struct {
 }
 
 func newTail(m *Mirror) (*tail, error) {
-	t := &tail{mirror: m, grown: make(chan struct{}), expected: map[string]expected{}}
+	t := &tail{mirror: m, origin: m.Term(), grown: make(chan struct{}), expected: map[string]expected{}}
 	_, size, err := m.ordered()
 	if err != nil {
 		return nil, err
@@ -80,8 +81,15 @@ func (t *tail) reset() error {
 // began to sequence. The caller holds mu.
 func (t *tail) follow() error {
 	var size uint64
-	if err := t.mirror.State(func(s *replay.State) { size = s.Size() }); err != nil || size == t.base {
+	var now checkpoint.Origin
+	if err := t.mirror.State(func(s *replay.State) { size, now = s.Size(), s.Term() }); err != nil {
 		return err
+	}
+	if now != t.origin {
+		return ErrTerm // what is ordered here is worth nothing any more
+	}
+	if size == t.base {
+		return nil
 	}
 	c, err := t.mirror.Checkpoint(size)
 	if err != nil {

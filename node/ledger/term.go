@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -57,15 +58,21 @@ func (m *Mirror) loadNewest(tx *bbolt.Tx) error {
 	return nil
 }
 
-// begin begins those of the terms whose trees go on from here.
+// begin begins those of the terms whose trees go on from here, and keeps the state after what
+// is final: in the term in which that is so.
 func (m *Mirror) begin(tx *bbolt.Tx, next *[]opening) error {
-	for len(*next) > 0 && (*next)[0].size == m.state.Size() {
+	for {
+		if m.newest.Size > 0 && m.state.Size() == m.newest.Size && m.state.Term() == m.newest.Origin {
+			m.final = m.state.Clone()
+		}
+		if len(*next) == 0 || (*next)[0].size != m.state.Size() {
+			return nil
+		}
 		if err := m.state.Begin((*next)[0].Opening, roots(tx)); err != nil {
 			return fmt.Errorf("term %d of the mirror is damaged: %w", m.state.Terms()+1, err)
 		}
 		m.terms, *next = append(m.terms, (*next)[0].Opening), (*next)[1:]
 	}
-	return nil
 }
 
 func roots(tx *bbolt.Tx) func(uint64) (checkpoint.Hash, error) {
@@ -120,7 +127,7 @@ func (m *Mirror) Enter(ctx context.Context, parent int, openings []recovery.Open
 	if !o.Call.Later(m.state.Term()) {
 		return fmt.Errorf("enter term: %w", ErrTerm)
 	}
-	if base.Size < from || m.final != nil && m.final.Terms() > parent {
+	if base.Size < from || from > 0 && m.state.Number(m.newest.Origin) > parent {
 		return fmt.Errorf("enter term: %w: %d entries", ErrFinal, from)
 	}
 	if parent < 1 || parent > len(m.terms)+1 || uint64(len(entries)) != base.Size-from {
@@ -140,7 +147,7 @@ func (m *Mirror) Enter(ctx context.Context, parent int, openings []recovery.Open
 			return err
 		}
 		r := regrowth{tx: tx, state: state, terms: slices.Concat(m.terms[state.Terms()-1:parent-1], openings)}
-		if refused = r.grow(ctx, entries, m.newest.Size); refused != nil {
+		if refused = r.grow(ctx, entries); refused != nil {
 			return refused
 		}
 		return keep(tx, parent, openings)
@@ -155,11 +162,8 @@ func (m *Mirror) Enter(ctx context.Context, parent int, openings []recovery.Open
 	for _, b := range entries {
 		bytes += uint64(len(b))
 	}
-	m.state, m.bytes, m.later = state, bytes, []after{{state, bytes}}
+	m.state, m.bytes, m.later = state, bytes, []reached{{state, bytes}}
 	m.terms = slices.Concat(m.terms[:parent-1], openings)
-	if base.Size == from { // all that the term begins with is final
-		m.final, m.later = state.Clone(), nil
-	}
 	m.changed()
 	return nil
 }
@@ -209,32 +213,41 @@ type regrowth struct {
 	terms []recovery.Opening
 }
 
-// grow takes the entries in. None may lie beyond a change of the committee that is not
-// final, up to so many entries.
-func (r *regrowth) grow(ctx context.Context, entries [][]byte, final uint64) error {
+// grow takes the entries in. None may lie beyond a change of the committee among them, which
+// cannot be final here.
+func (r *regrowth) grow(ctx context.Context, entries [][]byte) error {
 	if err := r.begin(); err != nil {
 		return err
 	}
-	for _, b := range entries {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		size := r.state.Size()
-		if b, ok := r.state.Boundary(final); ok && b <= size {
-			return fmt.Errorf("%w: at %d entries", ErrBoundary, b)
-		}
-		a, err := r.state.Apply(b)
-		if err != nil {
-			return fmt.Errorf("entry %d: %w", size, err)
-		}
-		if err := put(r.tx, size, b); err != nil {
-			return err
-		}
-		for _, v := range voided(nil, a) {
-			if err := r.tx.Bucket([]byte(voidBucket)).Put(place(v.index), []byte(v.reason)); err != nil {
+	for len(entries) > 0 {
+		n := len(entries)
+		if len(r.terms) > 0 {
+			base, err := r.terms[0].Tree()
+			if err != nil {
 				return err
 			}
+			if until := base.Size - min(base.Size, r.state.Size()); until > 0 {
+				n = int(min(until, uint64(n)))
+			}
 		}
+		applied, err := r.state.ApplyAll(ctx, entries[:n])
+		if err != nil {
+			return fmt.Errorf("entry %d: %w", r.state.Size(), err)
+		}
+		for i, a := range applied {
+			if err := put(r.tx, a.Index, entries[i]); err != nil {
+				return err
+			}
+			if a.Boundary && i+1 < len(entries) {
+				return fmt.Errorf("%w: at %d entries", ErrBoundary, a.Index+1)
+			}
+			for _, v := range voided(nil, a) {
+				if err := r.tx.Bucket([]byte(voidBucket)).Put(place(v.index), []byte(v.reason)); err != nil {
+					return err
+				}
+			}
+		}
+		entries = entries[n:]
 		if err := r.begin(); err != nil {
 			return err
 		}
@@ -310,6 +323,19 @@ func (s *Signer) Pledge(call recovery.Call) (stance recovery.Stance, err error) 
 		return stance, m.broken
 	}
 	var refused error
+	unchanged := false
+	err = m.db.View(func(tx *bbolt.Tx) error {
+		before, err := pledge(tx)
+		if err != nil || before == nil || before.call.Digest() != call.Digest() {
+			return err
+		}
+		stance, refused = s.stance(tx, call)
+		unchanged = refused != nil || bytes.Equal(stance.Pledges[0].Text, before.stance.Pledges[0].Text)
+		return nil
+	})
+	if err != nil || unchanged {
+		return stance, cmp.Or(err, refused)
+	}
 	err = m.db.Update(func(tx *bbolt.Tx) error {
 		stance, refused = s.stance(tx, call)
 		if refused != nil {
@@ -367,7 +393,7 @@ func (s *Signer) stance(tx *bbolt.Tx, call recovery.Call) (recovery.Stance, erro
 }
 
 // largest is the largest checkpoint, in the latest term, that this node has cosigned or
-// knows to be final, with the signatures of sequencers.
+// knows to be final, with the signatures of sequencers and, if it is final, of cosigners.
 func largest(tx *bbolt.Tx) (most checkpoint.Signed, found bool, err error) {
 	var best checkpoint.Checkpoint
 	_, final := tx.Bucket([]byte(finalBucket)).Cursor().Last()
@@ -379,11 +405,11 @@ func largest(tx *bbolt.Tx) (most checkpoint.Signed, found bool, err error) {
 		if err != nil {
 			return most, false, fmt.Errorf("what was cosigned last is damaged: %w", err)
 		}
-		if at := c.Origin.Compare(best.Origin); !found || at > 0 || at == 0 && c.Size > best.Size {
+		// What is final comes second, and goes before the same without cosigners.
+		if at := c.Origin.Compare(best.Origin); !found || at > 0 || at == 0 && c.Size >= best.Size {
 			most, best, found = signed, c, true
 		}
 	}
-	most.Signatures = slices.DeleteFunc(most.Signatures, func(one checkpoint.Signature) bool { return one.Role != checkpoint.Sequencer })
 	return most, found, nil
 }
 

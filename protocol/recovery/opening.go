@@ -16,7 +16,7 @@ import (
 type Opening struct {
 	_       struct{} `codec:",toarray"`
 	Call    Call
-	Base    checkpoint.Signed // the largest that a pledge names, sequenced; empty if none names any
+	Base    checkpoint.Signed // the largest that a pledge names, sequenced
 	Pledges []Pledge          // ascending by member
 	Ed25519 []byte            // of the caller's cosigning key
 	MLDSA44 []byte
@@ -108,17 +108,8 @@ func (o Opening) Origin() checkpoint.Origin {
 	return checkpoint.Origin{Federation: [32]byte(o.Call.Federation), Term: o.Call.Term, Caller: o.Call.Member, Opening: d}
 }
 
-// Tree is the base: the tree of an earlier term with whose entries this one begins. It is
-// the zero Checkpoint if the term begins with none.
-func (o Opening) Tree() (checkpoint.Checkpoint, error) {
-	if len(o.Base.Text) == 0 {
-		if len(o.Base.Signatures) > 0 {
-			return checkpoint.Checkpoint{}, errors.New("signatures of no checkpoint")
-		}
-		return checkpoint.Checkpoint{}, nil
-	}
-	return o.Base.Checkpoint()
-}
+// Tree is the base: the tree of an earlier term with whose entries this one begins.
+func (o Opening) Tree() (checkpoint.Checkpoint, error) { return o.Base.Checkpoint() }
 
 // Sizes are those of the trees whose roots Check asks for.
 func (o Opening) Sizes() (sizes []uint64) {
@@ -165,11 +156,7 @@ func (o Opening) check(v View) error {
 	if !o.Call.Later(v.Origin) {
 		return errors.New("a later term has begun")
 	}
-	base, err := o.Tree()
-	if err != nil {
-		return err
-	}
-	if err := o.based(v, base); err != nil {
+	if err := v.based(o.Base); err != nil {
 		return err
 	}
 	d, err := o.digest()
@@ -180,72 +167,73 @@ func (o Opening) check(v View) error {
 	if caller == nil || !caller.VerifyEd25519(message(d), o.Ed25519) || !caller.VerifyMLDSA44(message(d), o.MLDSA44) {
 		return fmt.Errorf("its caller's: %w", sign.ErrSignature)
 	}
-	return o.pledged(v, base)
+	return o.pledged(v)
 }
 
-// based checks that the base is a tree that sequencers have signed. Without one the term
-// begins anew, as the first did.
-func (o Opening) based(v View, base checkpoint.Checkpoint) error {
-	if len(o.Base.Text) == 0 {
-		if v.Origin.Term != 1 {
-			return errors.New("it has no base, but a term came before")
-		}
-		return nil
-	}
-	root, err := v.Root(base.Size)
+// based checks that a base is of the tree that is held, and that sequencers have signed it.
+func (v View) based(base checkpoint.Signed) error {
+	c, err := base.Checkpoint()
 	if err != nil {
 		return err
 	}
-	if base.Origin != v.Origin || root != base.Root {
+	root, err := v.Root(c.Size)
+	if err != nil {
+		return err
+	}
+	if c.Origin != v.Origin || root != c.Root {
 		return errors.New("the base is not of the tree that is held")
 	}
-	if err := v.Committee.Sequenced(o.Base); err != nil {
+	if err := v.Committee.Sequenced(base); err != nil {
 		return fmt.Errorf("base: %w", err)
 	}
 	return nil
 }
 
-// pledged checks that enough members have pledged, and that the base goes on from what each
-// of them has cosigned.
-func (o Opening) pledged(v View, base checkpoint.Checkpoint) error {
-	var ids []string
-	if len(o.Base.Text) == 0 {
-		base.Origin = v.Origin
+// Usable says why a pledge for a call cannot count towards a term with this base; nil if it
+// can.
+func (v View) Usable(c Call, base checkpoint.Signed, p Pledge) error {
+	seat, ok := v.Committee.Seats[p.Member]
+	if !ok {
+		return fmt.Errorf("%s pledged and has no part", p.Member)
 	}
-	named := len(o.Base.Text) == 0
+	if slices.Contains(v.Rekeyed, p.Member) {
+		return fmt.Errorf("%s pledged with a key that is replaced", p.Member)
+	}
+	if err := p.Verify(c, seat.Key); err != nil {
+		return err
+	}
+	return v.follows(base, p)
+}
+
+// pledged checks that enough members have pledged, each so that the base holds what can be
+// final of what it has cosigned.
+func (o Opening) pledged(v View) error {
+	var ids []string
+	named := false
 	for _, p := range o.Pledges {
-		seat, ok := v.Committee.Seats[p.Member]
-		if !ok {
-			return fmt.Errorf("%s pledged and has no part", p.Member)
-		}
-		if slices.Contains(v.Rekeyed, p.Member) {
-			return fmt.Errorf("%s pledged with a key that is replaced", p.Member)
-		}
-		if err := p.Verify(o.Call, seat.Key); err != nil {
-			return err
-		}
-		t, err := p.checkpoint()
-		if err != nil {
+		if err := v.Usable(o.Call, o.Base, p); err != nil {
 			return err
 		}
 		named = named || string(p.Text) == string(o.Base.Text)
-		if err := follows(v, base, p, t); err != nil {
-			return err
-		}
 		ids = append(ids, p.Member)
 	}
 	if !named {
 		return errors.New("no pledge names the base")
 	}
-	if o.Call.Without == "" {
+	return v.Enough(o.Call, ids)
+}
+
+// Enough checks that those who have pledged for a call are as many as it takes.
+func (v View) Enough(c Call, ids []string) error {
+	if c.Without == "" {
 		return v.Committee.Decided(ids)
 	}
-	if _, ok := v.Committee.Seats[o.Call.Without]; !ok || len(v.Committee.Seats) != Alone {
+	if _, ok := v.Committee.Seats[c.Without]; !ok || len(v.Committee.Seats) != Alone {
 		return fmt.Errorf("a member can be left out where it is one of %d", Alone)
 	}
 	for id := range v.Committee.Seats {
-		if slices.Contains(ids, id) == (id == o.Call.Without) {
-			return fmt.Errorf("all but %s must pledge, and it not", o.Call.Without)
+		if slices.Contains(ids, id) == (id == c.Without) {
+			return fmt.Errorf("all but %s must pledge, and it not", c.Without)
 		}
 	}
 	return nil
@@ -255,27 +243,54 @@ func (o Opening) pledged(v View, base checkpoint.Checkpoint) error {
 // nobody would be left to agree with, and of more, a quorum is not all.
 const Alone = 3
 
-// follows checks that the base goes on from what a pledge names. What is of a term before
-// that of the base need not be looked at: the opening of the base's term took it in, if it
-// was final.
-func follows(v View, base checkpoint.Checkpoint, p Pledge, t checkpoint.Checkpoint) error {
+// follows checks that the base goes on from what a pledge names, unless that cannot be final:
+//
+//   - if it is of a term before that of the base: the opening of the base's term took it in,
+//     if it was final;
+//   - if it conflicts with the base, and the base is final.
+func (v View) follows(base checkpoint.Signed, p Pledge) error {
 	if len(p.Text) == 0 {
 		return nil
 	}
-	if c := t.Origin.Compare(base.Origin); c > 0 {
-		return fmt.Errorf("%s has cosigned in a later term than that of the base", p.Member)
-	} else if c < 0 {
-		return nil
-	}
-	if t.Origin != base.Origin || t.Size > base.Size {
-		return fmt.Errorf("%s has cosigned more than the base, or another tree", p.Member)
-	}
-	root, err := v.Root(t.Size)
+	b, err := base.Checkpoint()
 	if err != nil {
 		return err
 	}
-	if root != t.Root {
-		return fmt.Errorf("%s has cosigned another tree than that of the base", p.Member)
+	t, err := p.checkpoint()
+	if err != nil {
+		return err
 	}
-	return nil
+	switch later := t.Origin.Compare(b.Origin); {
+	case later > 0:
+		return fmt.Errorf("%s has cosigned in a later term than that of the base", p.Member)
+	case later < 0:
+		return nil
+	case t.Origin == b.Origin && t.Size > b.Size:
+		return fmt.Errorf("%s has cosigned more than the base", p.Member)
+	case t.Origin == b.Origin:
+		root, err := v.Root(t.Size)
+		if err != nil {
+			return err
+		}
+		if root == t.Root {
+			return nil
+		}
+	}
+	if v.Committee.Final(base) == nil {
+		return nil
+	}
+	return fmt.Errorf("%s has cosigned another tree than that of the base", p.Member)
+}
+
+// Plausible reports whether so many of the pledges are signed under one of the keys that
+// their members ever had, as far as a reader knows them. It costs little, and keeps others
+// from having a reader look into what they made up.
+func (o Opening) Plausible(keys func(member string) []*sign.CosigningPublicKey, enough int) bool {
+	n := 0
+	for _, p := range o.Pledges {
+		if slices.ContainsFunc(keys(p.Member), func(k *sign.CosigningPublicKey) bool { return p.Verify(o.Call, k) == nil }) {
+			n++
+		}
+	}
+	return n >= enough
 }

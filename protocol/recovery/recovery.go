@@ -10,8 +10,10 @@
 //
 // Opening.Check promises that a term whose opening it admits begins with every entry that
 // was final in an earlier one, as long as at most roster.Faulty(n) of the n members break
-// the rules, the caller and all sequencers included. It does not promise that the term
-// comes about: a caller can open it twice, or not at all, and then another has to call. Nor
+// the rules, the caller and all sequencers included; but where one of three members is left
+// out, only if both others keep them. It does not promise that the term comes about: a
+// caller can open it twice, or not at all, and then another has to call; and where more than
+// a third of the sequencers lie, members can have cosigned what no term can begin with. Nor
 // can it tell whether a new term was needed: people decide that.
 package recovery
 
@@ -36,6 +38,10 @@ const (
 // and a pledge of every member.
 const MaxOpening = checkpoint.MaxSigned + roster.MaxMembers*(checkpoint.MaxText+sign.Ed25519Size+sign.MLDSA44Size+128) + 4096
 
+// MaxTerm bounds the numbers of terms. Calls that come to nothing use numbers up, so there
+// are more than people can ever call for.
+const MaxTerm = 1 << 40
+
 // MaxTerms bounds the terms of one ledger: each takes people to decide, and a reader must
 // bound what it is shown.
 const MaxTerms = 1024
@@ -52,7 +58,7 @@ type Call struct {
 
 // Validate checks the form.
 func (c Call) Validate() error {
-	if len(c.Federation) != transcript.Size || c.Term < 2 || c.Term > MaxTerms {
+	if len(c.Federation) != transcript.Size || c.Term < 2 || c.Term > MaxTerm {
 		return errors.New("call for a term: federation or number is out of bounds")
 	}
 	if err := roster.CheckID(c.Member); err != nil {
@@ -155,7 +161,8 @@ func (p Pledge) Verify(c Call, key *sign.CosigningPublicKey) error {
 }
 
 // Stance is what a member answers a call with: its pledge, and the checkpoint that this
-// names with the signatures of a quorum of sequencers. Both lists are empty if its people
+// names with the signatures of a quorum of sequencers, and of cosigners if it knows that it
+// is final. Both lists are empty if its people
 // have not agreed, the second also if it names none.
 type Stance struct {
 	_           struct{} `codec:",toarray"`

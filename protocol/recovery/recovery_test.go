@@ -81,6 +81,15 @@ func (l *ledger) sequenced(c checkpoint.Checkpoint, by ...int) checkpoint.Signed
 	return s
 }
 
+// final is sequenced, with the signatures of three cosigners.
+func (l *ledger) final(c checkpoint.Checkpoint) checkpoint.Signed {
+	s := l.sequenced(c, 0, 1, 2)
+	for i := range 3 {
+		s.Signatures = append(s.Signatures, checkpoint.Sign(c, id(i), checkpoint.Cosigner, key(l.t, i), time.Unix(1_795_000_000, 0)))
+	}
+	return s
+}
+
 func call(term uint64, by int) Call {
 	return Call{Federation: federation[:], Term: term, Member: id(by), Sequencers: []string{id(0), id(1), id(2), id(3)}}
 }
@@ -153,38 +162,41 @@ func TestWhenATermMayBegin(t *testing.T) {
 		view    View
 		fault   string // empty: it may begin
 	}{
-		"three of four":                     {opening: good},
-		"all":                               {opening: l.open(call(2, 1), signed, all(base, 0, 1, 2, 3))},
-		"some have cosigned less":           {opening: l.open(call(2, 1), signed, with(all(base, 0, 1), 3, l.tree(first(), 2)))},
-		"some have cosigned nothing":        {opening: l.open(call(2, 1), signed, with(all(base, 0, 1), 3, none))},
-		"nobody has cosigned anything":      {opening: l.open(call(2, 1), checkpoint.Signed{}, all(none, 0, 1, 3))},
-		"a higher number":                   {opening: l.open(call(7, 1), signed, all(base, 0, 1, 3))},
-		"after the second term":             {opening: l.open(call(3, 1), l.sequenced(l.tree(second(), 5), 0, 1, 2), all(l.tree(second(), 5), 0, 1, 3)), view: l.view(second())},
-		"the same number, by a later id":    {opening: l.open(call(2, 2), l.sequenced(l.tree(second(), 5), 0, 1, 2), all(l.tree(second(), 5), 0, 1, 3)), view: l.view(second())},
-		"a fork of an earlier term":         {opening: l.open(call(3, 1), l.sequenced(l.tree(second(), 5), 0, 1, 2), with(all(l.tree(second(), 5), 0, 1), 3, fork)), view: l.view(second())},
-		"two of four":                       {opening: l.open(call(2, 1), signed, all(base, 0, 1)), fault: "2 cosigners of 3"},
-		"two, and a stranger":               {opening: l.open(call(2, 1), signed, all(base, 0, 1, 4)), fault: "has no part"},
-		"one has cosigned more":             {opening: l.open(call(2, 1), signed, with(all(base, 0, 1), 3, l.tree(first(), 6))), fault: "more than the base"},
-		"one has cosigned another tree":     {opening: l.open(call(2, 1), signed, with(all(base, 0, 1), 3, fork)), fault: "another tree"},
-		"one is on another branch below":    {opening: l.open(call(2, 1), signed, with(all(base, 0, 1), 3, lower)), fault: "another tree"},
-		"one was in a later term":           {opening: l.open(call(3, 1), signed, with(all(base, 0, 1), 3, l.tree(second(), 5))), fault: "a later term"},
-		"one was in the same, opened twice": {opening: l.open(call(3, 1), l.sequenced(l.tree(second(), 5), 0, 1, 2), with(all(l.tree(second(), 5), 0, 1), 3, l.tree(elsewhere, 5))), view: l.view(second()), fault: "another tree"},
-		"nobody names the base":             {opening: l.open(call(2, 1), signed, all(l.tree(first(), 4), 0, 1, 3)), fault: "no pledge names the base"},
-		"a base that is not sequenced":      {opening: l.open(call(2, 1), l.sequenced(base, 0, 1), all(base, 0, 1, 3)), fault: "2 sequencers of 3"},
-		"a base of another tree":            {opening: l.open(call(2, 1), l.sequenced(fork, 0, 1, 2), all(fork, 0, 1, 3)), fault: "not of the tree that is held"},
-		"a base that is not held":           {opening: l.open(call(2, 1), l.sequenced(checkpoint.Checkpoint{Origin: first(), Size: 12}, 0, 1, 2), all(checkpoint.Checkpoint{Origin: first(), Size: 12}, 0, 1, 3)), fault: "not held"},
-		"no base, after a term":             {opening: l.open(call(3, 1), checkpoint.Signed{}, all(none, 0, 1, 3)), view: l.view(second()), fault: "a term came before"},
-		"not later":                         {opening: l.open(call(2, 1), l.sequenced(l.tree(second(), 5), 0, 1, 2), all(base, 0, 1, 3)), view: l.view(second()), fault: "a later term has begun"},
-		"the same number, an earlier id":    {opening: l.open(call(2, 0), signed, all(base, 0, 1, 3)), view: l.view(second()), fault: "a later term has begun"},
-		"by a stranger":                     {opening: l.open(call(2, 4), signed, all(base, 0, 1, 3)), fault: "caller's"},
-		"signed by another":                 {opening: func() Opening { o := good; o.Call.Member = id(0); return o }(), fault: "does not verify"},
-		"sequencers changed":                {opening: resign(good, func(o *Opening) { o.Call.Sequencers = o.Call.Sequencers[1:] }), fault: "for another call"},
-		"pledges of another call":           {opening: resign(good, func(o *Opening) { o.Pledges = l.open(call(3, 1), signed, all(base, 0, 1, 3)).Pledges }), fault: "for another call"},
-		"a pledge changed":                  {opening: resign(good, func(o *Opening) { o.Pledges[0] = l.pledge(o.Call, 1, base.Text()); o.Pledges[0].Member = id(0) }), fault: "does not verify"},
-		"a pledge twice":                    {opening: resign(good, func(o *Opening) { o.Pledges = append(o.Pledges, o.Pledges[2]) }), fault: "out of order"},
-		"left out, of four":                 {opening: l.open(without, signed, all(base, 0, 1, 3)), fault: "one of 3"},
-		"one whose key is replaced":         {opening: good, view: func() View { v := l.view(first()); v.Rekeyed = []string{id(3)}; return v }(), fault: "a key that is replaced"},
-		"another ledger":                    {opening: good, view: l.view(checkpoint.Origin{Federation: [32]byte{9}, Term: 1}), fault: "another ledger"},
+		"three of four":                             {opening: good},
+		"all":                                       {opening: l.open(call(2, 1), signed, all(base, 0, 1, 2, 3))},
+		"some have cosigned less":                   {opening: l.open(call(2, 1), signed, with(all(base, 0, 1), 3, l.tree(first(), 2)))},
+		"some have cosigned nothing":                {opening: l.open(call(2, 1), signed, with(all(base, 0, 1), 3, none))},
+		"no base":                                   {opening: l.open(call(2, 1), checkpoint.Signed{}, all(none, 0, 1, 3)), fault: "parse checkpoint"},
+		"a higher number":                           {opening: l.open(call(7, 1), signed, all(base, 0, 1, 3))},
+		"after the second term":                     {opening: l.open(call(3, 1), l.sequenced(l.tree(second(), 5), 0, 1, 2), all(l.tree(second(), 5), 0, 1, 3)), view: l.view(second())},
+		"the same number, by a later id":            {opening: l.open(call(2, 2), l.sequenced(l.tree(second(), 5), 0, 1, 2), all(l.tree(second(), 5), 0, 1, 3)), view: l.view(second())},
+		"a fork of an earlier term":                 {opening: l.open(call(3, 1), l.sequenced(l.tree(second(), 5), 0, 1, 2), with(all(l.tree(second(), 5), 0, 1), 3, fork)), view: l.view(second())},
+		"two of four":                               {opening: l.open(call(2, 1), signed, all(base, 0, 1)), fault: "2 cosigners of 3"},
+		"two, and a stranger":                       {opening: l.open(call(2, 1), signed, all(base, 0, 1, 4)), fault: "has no part"},
+		"one has cosigned more":                     {opening: l.open(call(2, 1), signed, with(all(base, 0, 1), 3, l.tree(first(), 6))), fault: "more than the base"},
+		"one has cosigned another tree":             {opening: l.open(call(2, 1), signed, with(all(base, 0, 1), 3, fork)), fault: "another tree"},
+		"one is on another branch below":            {opening: l.open(call(2, 1), signed, with(all(base, 0, 1), 3, lower)), fault: "another tree"},
+		"one was in a later term":                   {opening: l.open(call(3, 1), signed, with(all(base, 0, 1), 3, l.tree(second(), 5))), fault: "a later term"},
+		"one was in the same, opened twice":         {opening: l.open(call(3, 1), l.sequenced(l.tree(second(), 5), 0, 1, 2), with(all(l.tree(second(), 5), 0, 1), 3, l.tree(elsewhere, 5))), view: l.view(second()), fault: "another tree"},
+		"nobody names the base":                     {opening: l.open(call(2, 1), signed, all(l.tree(first(), 4), 0, 1, 3)), fault: "no pledge names the base"},
+		"a base that is not sequenced":              {opening: l.open(call(2, 1), l.sequenced(base, 0, 1), all(base, 0, 1, 3)), fault: "2 sequencers of 3"},
+		"a base of another tree":                    {opening: l.open(call(2, 1), l.sequenced(fork, 0, 1, 2), all(fork, 0, 1, 3)), fault: "not of the tree that is held"},
+		"a base that is not held":                   {opening: l.open(call(2, 1), l.sequenced(checkpoint.Checkpoint{Origin: first(), Size: 12}, 0, 1, 2), all(checkpoint.Checkpoint{Origin: first(), Size: 12}, 0, 1, 3)), fault: "not held"},
+		"another tree, but the base is final":       {opening: l.open(call(2, 1), l.final(base), with(all(base, 0, 1), 3, fork))},
+		"another tree below, but the base is final": {opening: l.open(call(2, 1), l.final(base), with(all(base, 0, 1), 3, lower))},
+		"opened twice, but the base is final":       {opening: l.open(call(3, 1), l.final(l.tree(second(), 5)), with(all(l.tree(second(), 5), 0, 1), 3, l.tree(elsewhere, 7))), view: l.view(second())},
+		"more, though the base is final":            {opening: l.open(call(2, 1), l.final(base), with(all(base, 0, 1), 3, l.tree(first(), 6))), fault: "more than the base"},
+		"not later":                                 {opening: l.open(call(2, 1), l.sequenced(l.tree(second(), 5), 0, 1, 2), all(base, 0, 1, 3)), view: l.view(second()), fault: "a later term has begun"},
+		"the same number, an earlier id":            {opening: l.open(call(2, 0), signed, all(base, 0, 1, 3)), view: l.view(second()), fault: "a later term has begun"},
+		"by a stranger":                             {opening: l.open(call(2, 4), signed, all(base, 0, 1, 3)), fault: "caller's"},
+		"signed by another":                         {opening: func() Opening { o := good; o.Call.Member = id(0); return o }(), fault: "does not verify"},
+		"sequencers changed":                        {opening: resign(good, func(o *Opening) { o.Call.Sequencers = o.Call.Sequencers[1:] }), fault: "for another call"},
+		"pledges of another call":                   {opening: resign(good, func(o *Opening) { o.Pledges = l.open(call(3, 1), signed, all(base, 0, 1, 3)).Pledges }), fault: "for another call"},
+		"a pledge changed":                          {opening: resign(good, func(o *Opening) { o.Pledges[0] = l.pledge(o.Call, 1, base.Text()); o.Pledges[0].Member = id(0) }), fault: "does not verify"},
+		"a pledge twice":                            {opening: resign(good, func(o *Opening) { o.Pledges = append(o.Pledges, o.Pledges[2]) }), fault: "out of order"},
+		"left out, of four":                         {opening: l.open(without, signed, all(base, 0, 1, 3)), fault: "one of 3"},
+		"one whose key is replaced":                 {opening: good, view: func() View { v := l.view(first()); v.Rekeyed = []string{id(3)}; return v }(), fault: "a key that is replaced"},
+		"another ledger":                            {opening: good, view: l.view(checkpoint.Origin{Federation: [32]byte{9}, Term: 1}), fault: "another ledger"},
 	} {
 		view := test.view
 		if view.Root == nil {
@@ -231,10 +243,27 @@ func TestQuorumsMeet(t *testing.T) {
 	}
 }
 
+// A reader looks into an opening only if enough pledges are signed under keys that it knows.
+func TestPlausible(t *testing.T) {
+	l := newLedger(t, 4)
+	base := l.tree(first(), 5)
+	o := l.open(call(2, 1), l.sequenced(base, 0, 1, 2), all(base, 0, 1, 3))
+	o.Pledges[2].Ed25519 = o.Pledges[1].Ed25519
+	keys := func(member string) (out []*sign.CosigningPublicKey) {
+		if member != id(0) {
+			return []*sign.CosigningPublicKey{key(t, 1).Public(), key(t, 3).Public()}
+		}
+		return nil
+	}
+	if !o.Plausible(keys, 1) || o.Plausible(keys, 2) {
+		t.Error("one of three pledges is signed under a key that is known")
+	}
+}
+
 func TestForms(t *testing.T) {
 	good := call(2, 1)
 	for name, change := range map[string]func(c *Call){
-		"first term": func(c *Call) { c.Term = 1 }, "too many": func(c *Call) { c.Term = MaxTerms + 1 },
+		"first term": func(c *Call) { c.Term = 1 }, "too many": func(c *Call) { c.Term = MaxTerm + 1 },
 		"no federation": func(c *Call) { c.Federation = nil }, "no sequencers": func(c *Call) { c.Sequencers = nil },
 		"out of order":   func(c *Call) { slices.Reverse(c.Sequencers) },
 		"no caller":      func(c *Call) { c.Member = "" },
@@ -317,7 +346,7 @@ func TestVectors(t *testing.T) {
 func FuzzOpening(f *testing.F) {
 	l := newLedger(f, 3)
 	base := l.tree(first(), 5)
-	for _, o := range []Opening{l.open(call(2, 1), l.sequenced(base, 0), all(base, 0, 1)), l.open(call(2, 1), checkpoint.Signed{}, all(checkpoint.Checkpoint{}, 0))} {
+	for _, o := range []Opening{l.open(call(2, 1), l.sequenced(base, 0), all(base, 0, 1)), l.open(call(2, 1), l.final(base), all(checkpoint.Checkpoint{}, 0))} {
 		b, err := o.Marshal()
 		must(f, err)
 		f.Add(b)

@@ -116,13 +116,19 @@ func (s *State) CommitteeOf(o checkpoint.Origin, size uint64) checkpoint.Committ
 			}
 		}
 		if size == t.base && t.origin.Term > 1 { // decided by those of before, but sequenced by the term's
-			if seat.Sequencer = slices.Contains(t.sequencers, id); id == t.without {
+			if seat.Sequencer = slices.Contains(t.sequencers, id); s.leftOut(id, t) {
 				continue
 			}
 		}
 		c.Seats[id] = seat
 	}
 	return c
+}
+
+// leftOut reports whether a member has no part in a term at its base, since this term or one
+// before it with the same base began without it.
+func (s *State) leftOut(id string, t term) bool {
+	return slices.ContainsFunc(s.terms, func(o term) bool { return o.base == t.base && o.without == id && o.origin.Compare(t.origin) <= 0 })
 }
 
 // cosigningKeys are all that a member ever had.

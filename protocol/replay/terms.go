@@ -9,10 +9,6 @@ import (
 	"entente/protocol/recovery"
 )
 
-// maxSkipped is how many numbers of terms a call may pass over: of terms that were called
-// for and did not come about. Else one call could use all numbers up.
-const maxSkipped = 16
-
 // term is one ledger term.
 type term struct {
 	origin     checkpoint.Origin
@@ -80,14 +76,10 @@ func (s *State) Begin(o recovery.Opening, root func(size uint64) (checkpoint.Has
 	if base.Size != s.size {
 		return fmt.Errorf("begin term: its base has %d entries, the tree %d", base.Size, s.size)
 	}
-	origin := base.Origin
-	if len(o.Base.Text) == 0 {
-		origin = s.terms[0].origin
-	}
-	if now := s.terms[len(s.terms)-1]; now.origin != origin {
+	if s.Term() != base.Origin {
 		return errors.New("begin term: another term has begun since its base")
 	}
-	if err := o.Check(recovery.View{Origin: origin, Committee: s.CommitteeOf(origin, s.size), Rekeyed: s.Rekeyed(s.size), Root: root}); err != nil {
+	if err := o.Check(s.View(base, root)); err != nil {
 		return fmt.Errorf("begin term: %w", err)
 	}
 	t := term{origin: o.Origin(), base: s.size, sequencers: o.Call.Sequencers, without: o.Call.Without}
@@ -97,8 +89,13 @@ func (s *State) Begin(o recovery.Opening, root func(size uint64) (checkpoint.Has
 	return nil
 }
 
-// Rekeyed are the members whose cosigning keys the last entry of a tree replaces.
-func (s *State) Rekeyed(size uint64) (ids []string) {
+// View is what an opening with a base is checked against; root is the tree's, up to the base.
+func (s *State) View(base checkpoint.Checkpoint, root func(size uint64) (checkpoint.Hash, error)) recovery.View {
+	return recovery.View{Origin: base.Origin, Committee: s.CommitteeOf(base.Origin, base.Size), Rekeyed: s.rekeyed(base.Size), Root: root}
+}
+
+// rekeyed are the members whose cosigning keys the last entry of a tree replaces.
+func (s *State) rekeyed(size uint64) (ids []string) {
 	for id, m := range s.members {
 		if slices.ContainsFunc(m.cosigning, func(k keyFrom) bool { return k.size == size+1 && k.replaces }) {
 			ids = append(ids, id)
@@ -114,8 +111,6 @@ func (s *State) Callable(c recovery.Call) error {
 		return errors.New("the call is for another ledger")
 	case !c.Later(s.Term()):
 		return errors.New("a later term has begun")
-	case c.Term > s.Term().Term+maxSkipped:
-		return errors.New("the term's number is too far ahead")
 	}
 	return s.Clone().begin(term{sequencers: c.Sequencers, without: c.Without})
 }
