@@ -106,6 +106,9 @@ func (s *State) rekeyed(size uint64) (ids []string) {
 
 // Callable says why a term that was called for could not begin here; nil if it could.
 func (s *State) Callable(c recovery.Call) error {
+	if err := c.Validate(); err != nil {
+		return err
+	}
 	switch {
 	case [32]byte(c.Federation) != s.first:
 		return errors.New("the call is for another ledger")
