@@ -90,7 +90,7 @@ func Simulate(t *testing.T, seed uint64, most int, lay func(ids []string, r *ran
 	for wrong(w.w.genesis.Sequencers) > (s-1)/3 {
 		odd = r.Perm(n)[:faulty]
 	}
-	between := &line{r: rand.New(rand.NewPCG(seed, 5)), loss: r.Float64() / 10, latency: 300 * time.Millisecond}
+	between := &lossy{r: rand.New(rand.NewPCG(seed, 5)), loss: r.Float64() / 10, latency: 300 * time.Millisecond}
 	for i := range n {
 		skew := time.Duration(r.IntN(280)-140) * time.Second // less than five minutes apart
 		if slices.Contains(odd, i) {
