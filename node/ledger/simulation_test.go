@@ -213,6 +213,9 @@ func (w *world) bounded() {
 		}
 		q, p := s.orders, s.peers
 		s.mu.Unlock()
+		if p == nil || q == nil { // just started; no sequencer
+			continue
+		}
 		p.mu.Lock()
 		for to, list := range p.idle {
 			if len(list) > mostIdle {
@@ -220,9 +223,6 @@ func (w *world) bounded() {
 			}
 		}
 		p.mu.Unlock()
-		if q == nil {
-			continue
-		}
 		q.mu.Lock()
 		if len(q.pending) > n {
 			w.t.Errorf("%s keeps %d lists", id, len(q.pending))
