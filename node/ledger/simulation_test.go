@@ -208,7 +208,7 @@ func (w *world) bounded() {
 	for id, m := range w.members {
 		s := m.service
 		s.mu.Lock()
-		if most := max(len(s.taking), len(s.doubted), len(s.accused), len(s.seen)); most > n || len(s.alarms) > mostAlarms {
+		if most := max(len(s.taking), len(s.doubted), len(s.accused), len(s.shown), len(s.called), len(s.stances), len(s.seen)); most > n || len(s.alarms) > mostAlarms {
 			w.t.Errorf("%s keeps something of %d members, and %d alarms", id, most, len(s.alarms))
 		}
 		q, p := s.orders, s.peers
