@@ -10,6 +10,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"entente/protocol/checkpoint"
+	"entente/protocol/recovery"
 	"entente/protocol/wire"
 )
 
@@ -29,9 +30,9 @@ func torn(r *rand.Rand, before, after []byte, page int) []byte {
 	}
 	if r.IntN(2) == 0 {
 		copy(out[2*page:], after[2*page:])
-		for i := range 2 { // a head page's content lies in its first sector
+		for i := range 2 { // a head page's content lies in its first 80 bytes
 			at := i * page
-			copy(out[at:at+r.IntN(sector)], after[at:])
+			copy(out[at:at+r.IntN(160)], after[at:])
 		}
 	}
 	return out
@@ -41,6 +42,8 @@ func torn(r *rand.Rand, before, after []byte, page int) []byte {
 type memory struct {
 	held, final, ordered uint64
 	signed               [2]checkpoint.Checkpoint // as sequencer, as cosigner
+	term                 checkpoint.Origin
+	pledged              uint64 // for which term
 }
 
 func remember(t *testing.T, m *Mirror, s *Signer) (out memory) {
@@ -55,6 +58,9 @@ func remember(t *testing.T, m *Mirror, s *Signer) (out memory) {
 		out.signed[i], err = s.last(role)
 		must(t, err)
 	}
+	call, _, err := m.Pledged()
+	must(t, err)
+	out.term, out.pledged = m.Term(), call.Term
 	return out
 }
 
@@ -90,7 +96,7 @@ func TestTornWrites(t *testing.T) {
 			t.Fatalf("%s: the mirror holds %+v, not %+v", what, got, now)
 		}
 		after := image()
-		for i := range 6 {
+		for i := range 8 {
 			again := filepath.Join(dir, "again")
 			must(t, os.WriteFile(again, torn(r, before, after, page), 0o600))
 			opened, err := OpenMirror(t.Context(), again, w.genesis)
@@ -153,6 +159,28 @@ func TestTornWrites(t *testing.T) {
 			return now
 		})
 	}
+	d := w.genesis.Digest()
+	call := recovery.Call{Federation: d[:], Term: 2, Member: name(1), Sequencers: w.genesis.Sequencers}
+	var stance recovery.Stance
+	step("pledge", func() memory {
+		stance, err = signer.Pledge(call)
+		must(t, err)
+		now.pledged = 2
+		return now
+	})
+	pledges := stance.Pledges
+	for _, i := range []int{2, 1} {
+		p, err := recovery.NewPledge(call, name(i), stance.Checkpoints[0].Text, w.keys[i])
+		must(t, err)
+		pledges = slices.Insert(pledges, 0, p)
+	}
+	o, err := recovery.Open(call, stance.Checkpoints[0], pledges, w.keys[1])
+	must(t, err)
+	step("enter", func() memory {
+		must(t, m.Enter(t.Context(), 1, []recovery.Opening{o}, nil))
+		now.term, now.pledged = o.Origin(), 0 // it is in that term
+		return now
+	})
 	if lost == 0 || lost == crashes {
 		t.Errorf("of %d crashes %d took back what was being written: the test shows nothing", crashes, lost)
 	}
@@ -182,7 +210,7 @@ func TestCrashWhileTheMirrorIsMade(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		if got := remember(t, m, w.signer(m, 0)); got != (memory{}) {
+		if got := remember(t, m, w.signer(m, 0)); got != (memory{term: got.term}) {
 			t.Errorf("pages %04b: %+v", pages, got)
 		}
 		must(t, m.Close())

@@ -138,28 +138,28 @@ func (w *world) revert(id, dir string) {
 	w.mu.Unlock()
 }
 
-// line is what lies between a member and the others.
-type line struct {
+// lossy is what lies between a member and the others.
+type lossy struct {
 	mu      sync.Mutex
 	r       *rand.Rand
 	loss    float64       // of what is sent, and of streams that are opened
 	latency time.Duration // at most, to open a stream
 }
 
-func (l *line) lost() bool {
+func (l *lossy) lost() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.r.Float64() < l.loss
 }
 
-func (l *line) delay() time.Duration {
+func (l *lossy) delay() time.Duration {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return time.Duration(l.r.Int64N(int64(l.latency) + 1))
 }
 
 // through has a member's streams go over a line.
-func (l *line) through(inner Opener) Opener {
+func (l *lossy) through(inner Opener) Opener {
 	return func(ctx context.Context, to, protocol string) (Stream, error) {
 		if !wait(ctx, l.delay()) || l.lost() {
 			return nil, errors.New("lost")

@@ -43,7 +43,7 @@ func (w *world) soon(ids ...string) {
 // Every tenth message is lost, and with it the stream: all is final in time nonetheless.
 func TestLoss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		between := &line{r: rand.New(rand.NewPCG(1, 1)), latency: 100 * time.Millisecond}
+		between := &lossy{r: rand.New(rand.NewPCG(1, 1)), latency: 100 * time.Millisecond}
 		w := begun(t, 7, 4, func(w *world) {
 			for _, m := range w.members {
 				m.options.Open = between.through(m.options.Open)

@@ -202,8 +202,8 @@ func TestFloodOfRefusedRequests(t *testing.T) {
 			k    wire.Kind
 			body any
 		}{
-			{exchange.KindStatus, exchange.Status{Size: 1 << 31, Final: far.Text()}},
-			{exchange.KindStatus, exchange.Status{Size: 1 << 31, Final: near.Text()}},
+			{exchange.KindStatus, exchange.Status{Size: 1 << 31, Final: far.Text(), Term: far.Origin.String()}},
+			{exchange.KindStatus, exchange.Status{Size: 1 << 31, Final: near.Text(), Term: far.Origin.String()}},
 			{exchange.KindFetch, exchange.Range{From: 1 << 40, Until: 1 << 41}},
 			{exchange.KindNext, exchange.Position{Size: 1 << 60}},
 			{exchange.KindSubmit, exchange.Entries{Entries: [][]byte{foreign, foreign}}},
@@ -274,13 +274,20 @@ func TestFloodOfRefusedRequests(t *testing.T) {
 // expects: it is told so, and the stream ends where the form is broken. An answer by an Error
 // frame, whatever its code, is a refusal, after which the stream goes on.
 func TestOtherVersions(t *testing.T) {
-	type status struct { // with a field of a later version
+	type later struct { // than exchange.Status, by a field
 		_     struct{} `codec:",toarray"`
 		Size  uint64
 		Final []byte
+		Term  string
 		More  uint64
 	}
+	type earlier struct { // by one less
+		_     struct{} `codec:",toarray"`
+		Size  uint64
+		Final []byte
+	}
 	s := idle(t)
+	term := s.mirror.Term().String()
 	var serving sync.WaitGroup
 	defer serving.Wait()
 	everything := func(wire.Kind) (uint32, bool) { return wire.MaxChunk, true }
@@ -290,8 +297,9 @@ func TestOtherVersions(t *testing.T) {
 		want wire.Code
 		over bool
 	}{
-		{"a later request", func(c *wire.Conn) error { return c.Send(15, status{}) }, wire.Unexpected, true},
-		{"a field more", func(c *wire.Conn) error { return c.Send(exchange.KindStatus, status{}) }, wire.Malformed, true},
+		{"a later request", func(c *wire.Conn) error { return c.Send(99, later{Term: term}) }, wire.Unexpected, true},
+		{"a field more", func(c *wire.Conn) error { return c.Send(exchange.KindStatus, later{Term: term}) }, wire.Malformed, true},
+		{"a field less", func(c *wire.Conn) error { return c.Send(exchange.KindStatus, earlier{}) }, wire.Malformed, true},
 		{"a refusal", func(c *wire.Conn) error { return c.Send(exchange.KindNext, exchange.Position{Size: 1 << 60}) }, wire.NotAvailable, false},
 	} {
 		stream := dial(t, s, name(1), &serving)
@@ -303,7 +311,7 @@ func TestOtherVersions(t *testing.T) {
 			t.Errorf("%s: %v", test.what, err)
 		}
 		var after exchange.Status
-		err = conn.Send(exchange.KindStatus, exchange.Status{})
+		err = conn.Send(exchange.KindStatus, exchange.Status{Term: term})
 		if err == nil {
 			err = conn.Expect(exchange.KindStanding, 512, &after)
 		}

@@ -67,11 +67,27 @@ func (s *Service) sequencer() *sequencer {
 // ServeRaft answers Raft's requests of another sequencer. It owns the stream.
 func (s *Service) ServeRaft(ctx context.Context, stream Stream) {
 	q := s.sequencer()
+	if q == nil {
+		s.recall(stream.Member())
+	}
 	if q == nil || !q.greeted(stream) {
 		stream.Reset()
 		return
 	}
 	q.guard.Serve(ctx, stream)
+}
+
+// recall has one that has left ordering take part again, for a sequencer that still counts on its
+// vote: it may have come to lead before it learnt that others sequence now, and given the vote
+// back. It cannot take it away again without those to whom it gave one.
+func (s *Service) recall(by string) {
+	if _, err := os.Stat(filepath.Join(s.o.Dir, raftFolder)); err != nil || !slices.Contains(s.sequencers(), by) {
+		return
+	}
+	select {
+	case s.recalled <- struct{}{}:
+	default:
+	}
 }
 
 // sequenceUntil takes part in ordering until ctx ends or this member is no sequencer any more.
@@ -132,9 +148,13 @@ func (s *Service) setSequencer(q *sequencer) {
 	s.orders = q
 }
 
-// leaveTime is how long one that sequences no more stays although no leader speaks to it:
-// the others may have taken its vote without its learning of it.
-const leaveTime = time.Minute
+// How long one that sequences no more stays although no leader speaks to it: with a vote, since
+// the others may have taken that without its learning of it; without one, since a leader may
+// be on its way to give it back.
+const (
+	leaveTime   = time.Minute
+	partingTime = 10 * time.Second
+)
 
 // until returns when this member has no part in ordering any more: by what is final, and by
 // Raft, whose other voters may need its vote until it is taken from it.
@@ -151,7 +171,11 @@ func (q *sequencer) until(ctx context.Context) error {
 			if q.order.Leader() != "" {
 				alone = time.Now()
 			}
-			if !slices.Contains(q.votes(), q.s.o.Self) || time.Since(alone) > leaveTime {
+			stay := partingTime
+			if slices.Contains(q.votes(), q.s.o.Self) {
+				stay = leaveTime
+			}
+			if time.Since(alone) > stay {
 				return nil
 			}
 			again = time.After(pauseTime)

@@ -58,8 +58,9 @@ type Service struct {
 	mirror *Mirror
 	signer *Signer
 
-	soon   chan struct{} // others are to be asked at once
-	ticked uint64        // size of the ledger when this sequencer last ticked; of duties alone
+	soon     chan struct{} // others are to be asked at once
+	recalled chan struct{} // a sequencer asks for this member's vote, which it has no more
+	ticked   uint64        // size of the ledger when this sequencer last ticked; of duties alone
 
 	mu      sync.Mutex
 	peers   *peers                       // while it runs
@@ -96,7 +97,7 @@ func OpenService(ctx context.Context, o Options) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open ledger: %w", err)
 	}
-	return &Service{o: o, mirror: m, signer: NewSigner(m, o.Self, o.Key, o.Now), soon: make(chan struct{}, 1), taking: map[string]bool{}, doubted: map[string]time.Time{}, accused: map[string]bool{}, shown: map[string]checkpoint.Signed{}, seen: map[string]heard{}, called: map[string]recovery.Call{}, refused: map[string]refusal{}, stances: map[string]bool{}, calling: make(chan struct{}, 1)}, nil
+	return &Service{o: o, mirror: m, signer: NewSigner(m, o.Self, o.Key, o.Now), soon: make(chan struct{}, 1), recalled: make(chan struct{}, 1), taking: map[string]bool{}, doubted: map[string]time.Time{}, accused: map[string]bool{}, shown: map[string]checkpoint.Signed{}, seen: map[string]heard{}, called: map[string]recovery.Call{}, refused: map[string]refusal{}, stances: map[string]bool{}, calling: make(chan struct{}, 1)}, nil
 }
 
 // Mirror is this node's copy of the ledger.
@@ -138,10 +139,12 @@ func (s *Service) order(ctx context.Context) error {
 		s.tell()
 		if !s.sequences() {
 			select {
+			case <-s.recalled:
 			case <-changed:
+				continue
 			case <-ctx.Done():
+				continue
 			}
-			continue
 		}
 		err := s.sequenceUntil(ctx, wipe)
 		if wipe = err != nil; ctx.Err() != nil || err == nil || errors.Is(err, errAstray) {

@@ -90,7 +90,7 @@ func Simulate(t *testing.T, seed uint64, most int, lay func(ids []string, r *ran
 	for wrong(w.w.genesis.Sequencers) > (s-1)/3 {
 		odd = r.Perm(n)[:faulty]
 	}
-	between := &line{r: rand.New(rand.NewPCG(seed, 5)), loss: r.Float64() / 10, latency: 300 * time.Millisecond}
+	between := &lossy{r: rand.New(rand.NewPCG(seed, 5)), loss: r.Float64() / 10, latency: 300 * time.Millisecond}
 	for i := range n {
 		skew := time.Duration(r.IntN(280)-140) * time.Second // less than five minutes apart
 		if slices.Contains(odd, i) {
@@ -208,11 +208,14 @@ func (w *world) bounded() {
 	for id, m := range w.members {
 		s := m.service
 		s.mu.Lock()
-		if most := max(len(s.taking), len(s.doubted), len(s.accused), len(s.seen)); most > n || len(s.alarms) > mostAlarms {
+		if most := max(len(s.taking), len(s.doubted), len(s.accused), len(s.shown), len(s.called), len(s.stances), len(s.seen)); most > n || len(s.alarms) > mostAlarms {
 			w.t.Errorf("%s keeps something of %d members, and %d alarms", id, most, len(s.alarms))
 		}
 		q, p := s.orders, s.peers
 		s.mu.Unlock()
+		if p == nil || q == nil { // just started; no sequencer
+			continue
+		}
 		p.mu.Lock()
 		for to, list := range p.idle {
 			if len(list) > mostIdle {
@@ -220,9 +223,6 @@ func (w *world) bounded() {
 			}
 		}
 		p.mu.Unlock()
-		if q == nil {
-			continue
-		}
 		q.mu.Lock()
 		if len(q.pending) > n {
 			w.t.Errorf("%s keeps %d lists", id, len(q.pending))

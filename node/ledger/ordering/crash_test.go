@@ -23,9 +23,9 @@ func torn(r *rand.Rand, before, after []byte, page int) []byte {
 	}
 	if r.IntN(2) == 0 {
 		copy(out[2*page:], after[2*page:])
-		for i := range 2 { // a head page's content lies in its first sector
+		for i := range 2 { // a head page's content lies in its first 80 bytes
 			at := i * page
-			copy(out[at:at+r.IntN(sector)], after[at:])
+			copy(out[at:at+r.IntN(160)], after[at:])
 		}
 	}
 	return out
