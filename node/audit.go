@@ -135,6 +135,9 @@ func (n *Node) sealHead(ctx context.Context) error {
 		sealed = true
 		return tx.Put(lastSeal, []byte(now.UTC().Format(time.RFC3339)))
 	})
+	if errors.Is(err, store.ErrUnbegun) {
+		return nil // there is no chain yet to seal it in
+	}
 	if err != nil || !sealed {
 		return err
 	}

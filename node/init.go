@@ -25,6 +25,9 @@ type Setup struct {
 	Config config.Config
 	// Addresses stand in the roster; empty means those that the node listens on.
 	Addresses []string
+	// Lost says that the member has lost the node that it had in a federation with a ledger: its
+	// submitted chain goes on from what the ledger holds, once the others have restored it.
+	Lost bool
 }
 
 // Init makes a node in a directory that has none: keys, settings, store, the card
@@ -99,12 +102,13 @@ func (s *Setup) fill(ctx context.Context, dir string, k keys.Keys) (err error) {
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	err = db.Update(ctx, func(tx *store.Tx) error {
-		for _, c := range []entry.Chain{entry.Local, entry.Submitted} {
-			if err := tx.Append(c, entry.Created, nil, time.Now()); err != nil {
-				return err
-			}
+		if err := tx.Append(entry.Local, entry.Created, nil, time.Now()); err != nil {
+			return err
 		}
-		return nil
+		if s.Lost {
+			return tx.AwaitChain()
+		}
+		return tx.Append(entry.Submitted, entry.Created, nil, time.Now())
 	})
 	if err != nil {
 		return err

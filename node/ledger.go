@@ -26,12 +26,26 @@ var ErrNoLedger = errors.New("this federation keeps no ledger: its roster names 
 // submitted is the own submitted chain as the ledger needs it.
 type submitted struct{ store *store.Store }
 
+// Begun reports whether there is a chain: a member that lost its node has none before the
+// others have restored it.
+func (c submitted) Begun(ctx context.Context) (begun bool, err error) {
+	err = c.store.View(ctx, func(tx *store.Tx) error {
+		waits, err := tx.Awaits()
+		begun = !waits
+		return err
+	})
+	return begun, err
+}
+
 func (c submitted) Appended() <-chan struct{} { return c.store.Appended() }
 
 // Entries returns what follows an entry of the ledger. That entry must be in the store: if
 // not, the store is older than the ledger.
 func (c submitted) Entries(ctx context.Context, after entry.Head, most int) (out [][]byte, err error) {
 	err = c.store.View(ctx, func(tx *store.Tx) error {
+		if waits, err := tx.Awaits(); err != nil || waits {
+			return err
+		}
 		known := after.Empty()
 		for signed, err := range tx.Entries(entry.Submitted, after.Sequence) {
 			if err != nil {
@@ -54,7 +68,7 @@ func (c submitted) Entries(ctx context.Context, after entry.Head, most int) (out
 		}
 		if !known {
 			return errors.New("the ledger holds entries of this member that its store does not: the store came from a backup; " +
-				"the others have to restore this member with new keys")
+				"the others have to restore this member with the keys of another node (entente init --lost)")
 		}
 		return nil
 	})
@@ -157,6 +171,9 @@ func (n *Node) liveBy(ctx context.Context, r roster.Roster, suspended []string) 
 		return err
 	}
 	if err := n.keepCard(f.Own().Member, n.keys.Load()); err != nil {
+		return err
+	}
+	if err := n.adopt(ctx); err != nil {
 		return err
 	}
 	known := n.ledger.Load().Knows

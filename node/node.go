@@ -108,10 +108,10 @@ func (n *Node) open(ctx context.Context) (err error) {
 	if n.store, err = store.Open(ctx, n.dir, n.keys.Load().Store(), author); err != nil {
 		return err
 	}
-	if err := n.loadFederation(ctx); err != nil {
+	if err := n.loadRules(ctx); err != nil {
 		return err
 	}
-	if err := n.loadRules(ctx); err != nil {
+	if err := n.loadFederation(ctx); err != nil {
 		return err
 	}
 	n.rounds = rounds.New(rounds.Options{

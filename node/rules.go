@@ -92,10 +92,13 @@ func activate(ctx context.Context, s *store.Store, b *policy.Bundle) error {
 		if err := tx.PutBundle(b.Version(), digest, b.Files()); err != nil {
 			return err
 		}
-		for _, c := range []entry.Chain{entry.Local, entry.Submitted} {
-			if err := tx.Append(c, entry.PolicyActivated, body, time.Now()); err != nil {
-				return err
-			}
+		if err := tx.Append(entry.Local, entry.PolicyActivated, body, time.Now()); err != nil {
+			return err
+		}
+		// A chain that waits to be adopted says so then.
+		err := tx.Append(entry.Submitted, entry.PolicyActivated, body, time.Now())
+		if err != nil && !errors.Is(err, store.ErrUnbegun) {
+			return err
 		}
 		return tx.Put(activeRules, binary.BigEndian.AppendUint64(nil, b.Version()))
 	})

@@ -33,7 +33,7 @@ func TestStories(t *testing.T) {
 			"exits": exits, "pair": pair, "serve": serve, "end": end, "phones": phones,
 			"take": take, "fields": fields, "values": values, "flip": flip, "secrets": secrets, "bytes": rawBytes,
 			"edit": edit, "private": private, "inbox": inbox, "over": over, "murder": murder, "until": until,
-			"five": five, "settled": settled, "decided": decided, "level": level, "shown": shown,
+			"five": five, "settled": settled, "decided": decided, "level": level, "shown": shown, "warned": warned,
 			"called": called, "term": term,
 		},
 	})
@@ -359,6 +359,16 @@ func shown(ts *testscript.TestScript, neg bool, args []string) {
 		var v json.RawMessage
 		err := x.Get(context.Background(), "/federation", &v)
 		return strings.Contains(string(v), args[1]), err
+	})
+}
+
+// warned waits until a node's ledger has an alarm with a text: warned dir text
+func warned(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: warned dir text")
+	}
+	ledgerUntil(ts, args[0], func(_ *api.Client, v ledger.Standing) (bool, error) {
+		return strings.Contains(strings.Join(v.Alarms, "\n"), args[1]), nil
 	})
 }
 

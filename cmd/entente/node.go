@@ -37,6 +37,7 @@ func (a *app) initCommand() *cobra.Command {
 	f.StringSliceVar(&n.Announce, "announce", nil, "multiaddress that partners should dial, if it is another (repeatable)")
 	f.StringVar(&s.Config.Keys.Unlock, "unlock", "", "what unlocks the keys: key-file, passphrase-file or credential (default: a key file in the directory)")
 	f.StringVar(&s.Config.Keys.UnlockFrom, "unlock-from", "", "path of that file, or name of the credential")
+	f.BoolVar(&s.Lost, "lost", false, "this member's node in a federation with a ledger is lost: go on in its place once the others have restored the member")
 	must(c.MarkFlagRequired("member"))
 	must(c.MarkFlagRequired("name"))
 	c.RunE = func(c *cobra.Command, _ []string) error {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"entente/crypto/sign"
 	"entente/protocol/entry"
 )
 
@@ -22,7 +23,8 @@ func (c *check) walk(chain entry.Chain, use func(entry.Frame, entry.Entry)) {
 		return
 	}
 	defer f.Close()
-	checker := entry.NewCheck(c.member, chain, c.key)
+	checker := entry.NewCheck(c.member, chain, c.begins(chain))
+	c.keys[chain] = []*sign.PublicKey{checker.Key()}
 	out := Chain{Name: chain.String()}
 	for frame, err := range entry.ReadLog(f, chain) {
 		if err != nil {
@@ -35,14 +37,17 @@ func (c *check) walk(chain entry.Chain, use func(entry.Frame, entry.Entry)) {
 			c.report.faultAt(name, checker.Head().Next(), frame.Offset, err)
 			break
 		}
+		if chain == entry.Submitted {
+			c.renew(checker)
+		}
 		if out.Entries == 0 {
 			out.First = moment(e.Time)
 		}
 		out.Last = moment(e.Time)
 		out.Entries++
 		c.digests[chain] = append(c.digests[chain], numbered{e.Sequence, frame.Signed.Digest(), e.Time})
-		if e.Kind == entry.KeyRotated {
-			c.keys[chain] = append(c.keys[chain], checker.Key())
+		if before := c.keys[chain]; before[len(before)-1] != checker.Key() {
+			c.keys[chain] = append(before, checker.Key())
 		}
 		c.noteJoin(chain, frame, e)
 		use(frame, e)
@@ -159,11 +164,17 @@ func (c *check) heads() {
 	if c.broken[entry.Local] {
 		return
 	}
+	lost := 0
 	for _, p := range c.sorted() {
-		if p.kind == entry.LocalHead && p.opening == nil {
+		if p.kind == entry.LocalHead && p.opening == nil && c.replaced() && p.sequence <= c.copy.keys.lost {
+			lost++
+		} else if p.kind == entry.LocalHead && p.opening == nil {
 			c.report.faultAt(entry.Submitted.LogName(), p.sequence, p.offset,
 				"seals a head that the local chain does not open: entries are missing there")
 		}
+	}
+	if lost > 0 {
+		c.report.note("%d heads were sealed by a node that is lost, and its local chain with it", lost)
 	}
 }
 

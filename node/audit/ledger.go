@@ -65,6 +65,7 @@ type ledgerCopy struct {
 
 	rosters []inForceFrom // that followed the first
 
+	keys   keysInForce
 	own    []ownEntry
 	sealed map[[32]byte]uint64 // the member's sealed digests, by entry
 
@@ -156,6 +157,9 @@ func (l *ledgerCopy) readFirst() bool {
 	if l.state, err = replay.New(r); err != nil {
 		l.report.fault(firstRosterFile, err)
 		return false
+	}
+	if own, ok := r.Find(l.member); ok {
+		l.keys.begin(own.Sign)
 	}
 	l.first, l.origin = r, checkpoint.Origin{Federation: r.Digest(), Term: 1}
 	l.out = &Ledger{Begins: *describe(r), First: l.manifest.First.String(), Last: l.manifest.Last.String()}
@@ -319,6 +323,7 @@ func (l *ledgerCopy) apply(some []placed) {
 	for i, a := range applied {
 		l.tree.Add(checkpoint.Leaf(contents[i]))
 		l.count(a)
+		l.noteKey(a)
 		if a.Roster != nil {
 			l.rosters = append(l.rosters, inForceFrom{*a.Roster, a.Index, some[i].file})
 		}

@@ -129,7 +129,7 @@ func (c *check) readRoster(file string) (roster.Roster, bool) {
 	}
 	own, ok := r.Find(c.member)
 	switch {
-	case c.before(r):
+	case c.before(r), ok && c.replaced(): // by the ledger the member had other keys then
 	case !ok:
 		c.report.fault(file, "has no entry for "+c.member+", whose folder this is")
 		return r, false
@@ -233,6 +233,7 @@ func (c *check) joinedIn(chain entry.Chain, d [32]byte) {
 	_, found := c.force(chain, d)
 	switch {
 	case found || c.broken[chain]:
+	case chain == entry.Local && c.replaced(): // by the node that is lost
 	case c.restored[chain]:
 		c.report.note("%s: no entry of the %s chain joins this roster; it may be among those left out", c.rosters[d].file, chain)
 	default:

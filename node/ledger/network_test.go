@@ -85,6 +85,8 @@ func (c *chain) Append(_ context.Context, k entry.Kind, body func(entry.Head) ([
 	return nil
 }
 
+func (c *chain) Begun(context.Context) (bool, error) { return true, nil }
+
 func (c *chain) Appended() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()

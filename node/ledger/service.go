@@ -25,6 +25,9 @@ type Chain interface {
 	Entries(ctx context.Context, after entry.Head, most int) ([][]byte, error)
 	// Append writes the next entry; body gets the head that it follows.
 	Append(ctx context.Context, kind entry.Kind, body func(prev entry.Head) ([]byte, error)) error
+	// Begun reports whether the chain has begun. One that has not goes on from what the ledger
+	// holds, once the others have restored this member; until then there is nothing to write.
+	Begun(ctx context.Context) (bool, error)
 	// Appended is closed when something is appended. Take it before looking.
 	Appended() <-chan struct{}
 }

@@ -187,6 +187,10 @@ func (s *Service) duties(ctx context.Context) {
 const renameTime = time.Hour
 
 func (s *Service) duty(ctx context.Context, up time.Duration, named *time.Time) error {
+	if begun, err := s.o.Chain.Begun(ctx); err != nil || !begun {
+		return err
+	}
+	s.beware()
 	list, _, err := s.unordered(ctx)
 	if err != nil {
 		return err
@@ -227,6 +231,25 @@ func (s *Service) duty(ctx context.Context, up time.Duration, named *time.Time) 
 		return s.o.Chain.Append(ctx, entry.Tick, func(entry.Head) ([]byte, error) { return nil, nil })
 	}
 	return nil
+}
+
+// beware tells whoever still has this member's keys that others are about to replace them.
+func (s *Service) beware() {
+	var warnings []string
+	err := s.mirror.State(func(st *replay.State) {
+		for _, p := range st.Proposals() {
+			if b, ok := p.Body.(entry.Renewal); ok && b.Member.ID == s.o.Self {
+				warnings = append(warnings, fmt.Sprintf("%s proposes new keys for this member, as if it had lost its own; if it has not, object with: entente federation object %x",
+					p.By, p.Digest[:4]))
+			}
+		}
+	})
+	if err != nil {
+		return // others say so
+	}
+	for _, w := range warnings {
+		s.alarm(w)
+	}
 }
 
 // kinds are those of some entries.

@@ -18,6 +18,9 @@ const entriesPage = 256
 // transaction: entry, number and what it is about become durable together or not at all.
 func (t *Tx) Append(chain entry.Chain, kind entry.Kind, body []byte, now time.Time) error {
 	author, prev, err := t.writer(chain)
+	if err == nil && chain == entry.Submitted && prev.Empty() {
+		err = t.begun()
+	}
 	if err != nil {
 		return fmt.Errorf("append to the %s chain: %w", chain, err)
 	}
@@ -26,6 +29,72 @@ func (t *Tx) Append(chain entry.Chain, kind entry.Kind, body []byte, now time.Ti
 		return fmt.Errorf("append to the %s chain: %w", chain, err)
 	}
 	return t.putEntry(chain, s)
+}
+
+// adopted is the setting that names the entry up to which the submitted chain was taken from
+// others; nothing as long as it waits to be.
+const adopted = "submitted chain adopted up to"
+
+// AwaitChain has the submitted chain begin with Adopt and with nothing else.
+func (t *Tx) AwaitChain() error { return t.Put(adopted, nil) }
+
+// begun refuses to begin a submitted chain that waits to be adopted. errors.Is ErrUnbegun.
+func (t *Tx) begun() error {
+	_, err := t.Get(adopted)
+	switch {
+	case err == nil:
+		return ErrUnbegun
+	case isNotFound(err):
+		return nil
+	}
+	return err
+}
+
+// Awaits reports whether the submitted chain waits to be adopted.
+func (t *Tx) Awaits() (bool, error) {
+	head, err := t.Head(entry.Submitted)
+	if err != nil || !head.Empty() {
+		return false, err
+	}
+	if err = t.begun(); errors.Is(err, ErrUnbegun) {
+		return true, nil
+	}
+	return false, err
+}
+
+// Adopt begins the submitted chain with what others hold of it, verified and in its order, and
+// goes on after a stated gap: the member's lost node may have used more numbers. If they hold
+// nothing, it begins as any other.
+func (t *Tx) Adopt(entries iter.Seq2[entry.Signed, error], now time.Time) error {
+	if waits, err := t.Awaits(); err != nil || !waits {
+		return errors.Join(errors.New("adopt the submitted chain: it has begun"), err)
+	}
+	for s, err := range entries {
+		if err == nil {
+			err = t.putEntry(entry.Submitted, s)
+		}
+		if err != nil {
+			return fmt.Errorf("adopt the submitted chain: %w", err)
+		}
+	}
+	prev, err := t.Head(entry.Submitted)
+	if err != nil {
+		return fmt.Errorf("adopt the submitted chain: %w", err)
+	}
+	author := t.store.author.Load()
+	var s entry.Signed
+	if prev.Empty() {
+		s, _, err = author.Next(prev, entry.Submitted, entry.Created, nil, now)
+	} else if s, _, err = author.Restore(prev, entry.Submitted, prev.Sequence, now); err == nil {
+		err = t.Put(adopted, prev.Digest[:])
+	}
+	if err == nil {
+		err = t.putEntry(entry.Submitted, s)
+	}
+	if err != nil {
+		return fmt.Errorf("adopt the submitted chain: %w", err)
+	}
+	return nil
 }
 
 // HandOver has a chain go on under the author's heir, and names the transport key that goes with

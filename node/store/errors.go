@@ -37,6 +37,8 @@ var (
 	ErrLogDiffers = errors.New("the audit log ends with an entry that the store does not hold")
 	// ErrBackup says that what should be a backup is none, or was cut off.
 	ErrBackup = errors.New("this is no whole backup")
+	// ErrUnbegun says that the submitted chain goes on from what others hold of it, which is not here yet.
+	ErrUnbegun = errors.New("this member's chain goes on from what the ledger holds of it, once the others have restored the member")
 	// ErrConflict says that a journal already holds other data at that place.
 	ErrConflict = errors.New("the journal holds other data at this place")
 )

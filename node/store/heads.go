@@ -201,6 +201,13 @@ func (s *Store) renew(ctx context.Context, known marks, now time.Time) error {
 			if err != nil {
 				return err
 			}
+			if c == entry.Submitted {
+				if waits, err := tx.Awaits(); err != nil {
+					return err
+				} else if waits {
+					continue
+				}
+			}
 			newest := prev.Sequence
 			if known[i].ahead(prev) {
 				newest = known[i].sequence

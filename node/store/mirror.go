@@ -202,9 +202,25 @@ func (t *Tx) recoverLog(c entry.Chain, folder string) error {
 	author := t.store.author.Load()
 	check := entry.NewCheck(author.Member, c, author.Begins())
 	joined := head.Empty()
+	var foreign []byte // the last entry that was taken from others, who had checked it
+	if c == entry.Submitted {
+		if foreign, err = t.Get(adopted); err != nil && !isNotFound(err) {
+			return err
+		}
+	}
 	for frame, err := range entry.ReadLog(f, c) {
 		if broken, ok := errors.AsType[*entry.LogError](err); ok && broken.Torn {
 			break
+		}
+		if err == nil && len(foreign) > 0 {
+			if digest := frame.Signed.Digest(); string(foreign) == string(digest[:]) {
+				foreign = nil
+				check, err = check.From(frame.Signed)
+			}
+			if err == nil {
+				joined = joined || check.Head().Digest == head.Digest
+				continue
+			}
 		}
 		if err == nil {
 			_, err = check.Add(frame.Signed)

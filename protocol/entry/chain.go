@@ -196,6 +196,12 @@ func (c *Check) Clone() *Check {
 	return &own
 }
 
+// From returns a check by the same key of what follows an entry that others have checked.
+func (c *Check) From(s Signed) (*Check, error) {
+	head, err := HeadOf(s)
+	return &Check{member: c.member, chain: c.chain, key: c.key, head: head}, err
+}
+
 // Renew sets the key for the entries to come, where others have vouched for it in place
 // of a key that was lost.
 func (c *Check) Renew(key *sign.PublicKey) { c.key = key }

@@ -250,6 +250,8 @@ func (c *heldChain) release() {
 }
 
 // Appended implements ledger.Chain.
+func (c *heldChain) Begun(context.Context) (bool, error) { return true, nil }
+
 func (c *heldChain) Appended() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
