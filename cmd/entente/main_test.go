@@ -32,7 +32,7 @@ func TestStories(t *testing.T) {
 			"exits": exits, "pair": pair, "serve": serve, "end": end, "phones": phones,
 			"take": take, "fields": fields, "values": values, "flip": flip, "secrets": secrets, "bytes": rawBytes,
 			"edit": edit, "private": private, "inbox": inbox, "over": over, "murder": murder, "until": until,
-			"five": five, "settled": settled, "decided": decided, "level": level,
+			"five": five, "settled": settled, "decided": decided, "level": level, "scrape": scrape,
 		},
 	})
 }
