@@ -179,6 +179,7 @@ var homes = map[string][]string{
 	"go.etcd.io/":                  {"node/ledger"},
 	"github.com/hashicorp/":        {"node/ledger/ordering"},
 	"github.com/anishathalye/":     {"node/ledger"}, // tests
+	"github.com/prometheus/":       {"node/metrics"},
 }
 
 func TestLibrariesHaveOneHome(t *testing.T) {

@@ -170,6 +170,13 @@ func (n *Node) checkPorts() []Symptom {
 		}
 		out = append(out, f)
 	}
+	if a := n.config.Metrics.Listen; a != "" {
+		f := Symptom{Subject: "metrics " + a, OK: true, Text: "free; the daemon is not running"}
+		if err := tryListen(a); err != nil {
+			f = failed(f, err, "Stop what uses the port, or choose another for metrics.listen in entente.toml.")
+		}
+		out = append(out, f)
+	}
 	return out
 }
 
@@ -187,7 +194,11 @@ func tryPort(address string) error {
 		}
 		return c.Close()
 	}
-	l, err := net.Listen("tcp", net.JoinHostPort(p[2], p[4]))
+	return tryListen(net.JoinHostPort(p[2], p[4]))
+}
+
+func tryListen(address string) error {
+	l, err := net.Listen("tcp", address)
 	if err != nil {
 		return err
 	}

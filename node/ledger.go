@@ -261,6 +261,11 @@ func (n *Node) Ledger() (*ledger.Service, error) {
 // ErrUnaccounted says that no new round begins, because the ledger stands still.
 var ErrUnaccounted = errors.New("no new rounds begin: the federation's ledger stands still, and with it the account of earlier ones")
 
+// overdue tells whether own entries have waited longer to become final than this node bears.
+func (n *Node) overdue(waiting int, oldest time.Time) bool {
+	return waiting > 0 && time.Since(oldest) > time.Duration(n.config.Ledger.Patience)
+}
+
 // accounted says why no new round may begin; nil if one may.
 func (n *Node) accounted(ctx context.Context) error {
 	l := n.ledger.Load()
@@ -271,7 +276,7 @@ func (n *Node) accounted(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if patience := time.Duration(n.config.Ledger.Patience); waiting > 0 && time.Since(oldest) > patience {
+	if n.overdue(waiting, oldest) {
 		return fmt.Errorf("%w (%d own entries wait, the first since %s); see: entente ledger status",
 			ErrUnaccounted, waiting, oldest.UTC().Format("2006-01-02 15:04"))
 	}

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,6 +18,7 @@ import (
 	"entente/node/api"
 	"entente/node/config"
 	"entente/node/keys"
+	"entente/node/metrics"
 	"entente/node/store"
 	"entente/protocol/roster"
 )
@@ -90,7 +93,7 @@ func (a *app) serve() *cobra.Command {
 	return a.forNode(c)
 }
 
-// daemon serves partners and the control socket until the context ends.
+// daemon serves partners, the control socket and the metrics until the context ends.
 func (a *app) daemon(ctx context.Context) error {
 	if err := a.there(); err != nil {
 		return err
@@ -99,13 +102,18 @@ func (a *app) daemon(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	n, err := node.Open(ctx, a.dir, node.Options{Version: version, Log: a.logger(settings.LogLevel())})
+	log := a.logger(settings.LogLevel())
+	n, err := node.Open(ctx, a.dir, node.Options{Version: version, Log: log})
 	if err != nil {
 		return a.explained(err)
 	}
 	l, err := api.Listen(ctx, n)
 	if err != nil {
 		return errors.Join(err, n.Close())
+	}
+	endMetrics, err := a.metrics(ctx, n, log)
+	if err != nil {
+		return errors.Join(err, l.Close(), n.Close())
 	}
 	server := &http.Server{Handler: api.Handler(n), ReadHeaderTimeout: 10 * time.Second}
 	ctx, stop := context.WithCancelCause(ctx)
@@ -130,11 +138,34 @@ func (a *app) daemon(ctx context.Context) error {
 	if e := <-served; !errors.Is(e, http.ErrServerClosed) {
 		err = errors.Join(err, e)
 	}
+	endMetrics()
 	err = errors.Join(err, n.Close())
 	if err == nil {
 		a.say("stopped")
 	}
 	return err
+}
+
+// metrics lets Prometheus ask how the node does, if the settings say where, until end is
+// called.
+func (a *app) metrics(ctx context.Context, n *node.Node, log *slog.Logger) (end func(), err error) {
+	address := n.Config().Metrics.Listen
+	if address == "" {
+		return func() {}, nil
+	}
+	l, err := metrics.Listen(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	var work sync.WaitGroup
+	work.Go(func() {
+		if err := metrics.Serve(ctx, l, metrics.Handler(n, log), log); err != nil {
+			log.Error("nobody can read the metrics any more", "error", err) // no reason to leave the partners
+		}
+	})
+	a.say("metrics at http://%s%s", l.Addr(), metrics.Path)
+	return func() { stop(); work.Wait() }, nil
 }
 
 func (a *app) doctor() *cobra.Command {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"slices"
 	"strconv"
@@ -15,6 +16,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"entente/node/keys"
+	"entente/node/metrics"
 )
 
 // firstNumber is that of the lists that phones writes.
@@ -167,6 +169,29 @@ func rawBytes(ts *testscript.TestScript, neg bool, args []string) {
 	s, err := strconv.Unquote(`"` + args[1] + `"`)
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(s), 0o600))
+}
+
+// scrape shows what a daemon answers to Prometheus, or with ! demands that it answers
+// nothing: scrape port [path]
+func scrape(ts *testscript.TestScript, neg bool, args []string) {
+	path := metrics.Path
+	switch len(args) {
+	case 1:
+	case 2:
+		path = args[1]
+	default:
+		ts.Fatalf("usage: scrape port [path]")
+	}
+	r, err := http.Get("http://127.0.0.1:" + args[0] + path)
+	if err == nil {
+		var b []byte
+		b, err = io.ReadAll(r.Body)
+		ts.Check(errors.Join(err, r.Body.Close()))
+		_, _ = ts.Stdout().Write(b)
+	}
+	if ok := err == nil && r.StatusCode == http.StatusOK; ok == neg {
+		ts.Fatalf("answered: %v, %v", ok, err)
+	}
 }
 
 // secrets demands that a file holds no number of the story, in any notation, and no

@@ -15,6 +15,8 @@
 //	[keys]    unlock, unlock_from     who can read that source can use the node's keys
 //	[limits]  rounds                  rounds at once
 //	[ledger]  patience                how long the ledger may stand still before rounds stop
+//	[metrics] listen                  whoever reaches this port sees how the node does, and no list
+//	          allow_remote            lets that be other machines than this one
 //	[log]     level                   no level logs an indicator
 package config
 
@@ -45,6 +47,7 @@ type Config struct {
 	Keys    Keys    `toml:"keys"`
 	Limits  Limits  `toml:"limits"`
 	Ledger  Ledger  `toml:"ledger"`
+	Metrics Metrics `toml:"metrics"`
 	Log     Log     `toml:"log"`
 }
 
@@ -83,6 +86,14 @@ type Ledger struct {
 	// Patience is how long an own entry may wait to become final before this node begins no
 	// new rounds: what nobody can account for must not go on.
 	Patience Duration `toml:"patience"`
+}
+
+// Metrics says where Prometheus may ask how the node does.
+type Metrics struct {
+	Listen string `toml:"listen"` // address and port such as "127.0.0.1:9464"; "": nowhere
+	// AllowRemote admits addresses that other machines can reach. What is read there is
+	// neither encrypted nor kept from anyone.
+	AllowRemote bool `toml:"allow_remote"`
 }
 
 // Log says how much the node tells.

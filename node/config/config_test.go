@@ -29,10 +29,12 @@ func TestEncodeParse(t *testing.T) {
 	full.Control.Socket = "/run/entente/control.sock"
 	full.Keys = Keys{Unlock: "credential", UnlockFrom: "entente"}
 	full.Limits.Rounds = 9
+	full.Metrics = Metrics{Listen: "0.0.0.0:9464", AllowRemote: true}
 	full.Log.Level = "debug"
 	quiet := example()
 	quiet.Network.Listen = []string{}
 	quiet.Member.Name = ""
+	quiet.Metrics.Listen = "[::1]:9464"
 	for name, c := range map[string]Config{"example": example(), "all set": full, "only dials": quiet} {
 		b, err := c.Encode()
 		if err != nil {
@@ -91,6 +93,10 @@ func TestParseRefuses(t *testing.T) {
 		"role":              {"[member]\nid = \"AU\"\nrole = \"king\"\n", "member.role"},
 		"no rounds":         {good + "[limits]\nrounds = 0\n", "limits.rounds"},
 		"many rounds":       {good + "[limits]\nrounds = 65\n", "limits.rounds"},
+		"metrics, no port":  {good + "[metrics]\nlisten = \"127.0.0.1\"\n", "metrics.listen: must look like"},
+		"metrics by name":   {good + "[metrics]\nlisten = \"localhost:9464\"\n", "metrics.listen: must look like"},
+		"metrics for all":   {good + "[metrics]\nlisten = \"0.0.0.0:9464\"\n", "metrics.allow_remote"},
+		"metrics elsewhere": {good + "[metrics]\nlisten = \"[2001:db8::1]:9464\"\n", "metrics.allow_remote"},
 		"level":             {good + "[log]\nlevel = \"all\"\n", "log.level"},
 		"span":              {good + "[network]\nidle_timeout = \"2\"\n", "time span"},
 		"span too short":    {good + "[network]\nidle_timeout = \"4.9s\"\n", "network.idle_timeout"},

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -66,6 +67,15 @@ func (c Config) Validate() error {
 	}
 	if d := time.Duration(c.Ledger.Patience); d < minPatience || d > maxPatience {
 		wrong("ledger.patience", "must be between %s and %s", minPatience, maxPatience)
+	}
+	if c.Metrics.Listen != "" {
+		at, err := netip.ParseAddrPort(c.Metrics.Listen)
+		switch {
+		case err != nil:
+			wrong("metrics.listen", `must look like "127.0.0.1:9464"`)
+		case !at.Addr().IsLoopback() && !c.Metrics.AllowRemote:
+			wrong("metrics.listen", "other machines can reach this address; use one of 127.0.0.1 or [::1], or set metrics.allow_remote = true")
+		}
 	}
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
 		wrong("log.level", "must be debug, info, warn or error")

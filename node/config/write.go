@@ -52,6 +52,14 @@ rounds = {{.Limits.Rounds}}
 # waited so long to become final.
 patience = {{.Ledger.Patience | span}}
 
+[metrics]
+# Where Prometheus may ask how the node does, such as "127.0.0.1:9464". Whoever reaches the
+# port can read it, unencrypted: states and numbers of rounds, the ledger, no list. Empty:
+# nowhere.
+listen = {{.Metrics.Listen | text}}
+# Admits addresses that other machines can reach. Better: an agent on this machine.
+allow_remote = {{.Metrics.AllowRemote}}
+
 [log]
 # debug, info, warn or error. No level logs an indicator.
 level = {{.Log.Level | text}}

@@ -36,6 +36,9 @@ func suiteSubscriptions(t *testing.T, d *desk) {
 		if len(all) != 2 || !reflect.DeepEqual(all[0], s) || !reflect.DeepEqual(all[1], second) {
 			t.Error("other subscriptions came back")
 		}
+		if n, err := tx.SubscriptionStates(); err != nil || !maps.Equal(n, map[string]int64{"active": 1, "ended": 1}) {
+			t.Errorf("subscriptions by state: %v, %v", n, err)
+		}
 		if _, err := tx.Subscription([16]byte{9}); !errors.Is(err, ErrNotFound) {
 			t.Errorf("no such subscription: %v", err)
 		}

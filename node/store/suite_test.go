@@ -408,6 +408,9 @@ func suiteRounds(t *testing.T, d *desk) {
 		if len(all) != 2 || !reflect.DeepEqual(all[0], r) || all[1].ID != second.ID || all[1].Secret != nil {
 			t.Error("other rounds came back")
 		}
+		if n, err := tx.RoundStates(); err != nil || !maps.Equal(n, map[string]int64{"offered": 1, "answered": 1}) {
+			t.Errorf("rounds by state: %v, %v", n, err)
+		}
 		if _, err := tx.Round([16]byte{9}); !errors.Is(err, ErrNotFound) {
 			t.Errorf("no such round: %v", err)
 		}

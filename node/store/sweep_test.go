@@ -31,12 +31,17 @@ func TestEveryStatement(t *testing.T) {
 		"delete list": in(func(tx *Tx) error {
 			return errors.Join(tx.DropSnapshot(1), tx.DeleteList(1))
 		}),
-		"record":      in(func(tx *Tx) error { _, err := tx.Indicator(1); return err }),
-		"held":        in(func(tx *Tx) error { _, err := tx.HeldRecords(1); return err }),
-		"put round":   in(func(tx *Tx) error { return tx.PutRound(Round{ID: [16]byte{2}, Secret: []byte("x")}) }),
-		"end round":   in(func(tx *Tx) error { return errors.Join(tx.PutRound(Round{ID: id}), tx.DropJournal(id)) }),
-		"rounds":      in(func(tx *Tx) error { _, err := tx.Rounds(); return err }),
-		"round":       in(func(tx *Tx) error { _, err := tx.Round(id); return err }),
+		"record":    in(func(tx *Tx) error { _, err := tx.Indicator(1); return err }),
+		"held":      in(func(tx *Tx) error { _, err := tx.HeldRecords(1); return err }),
+		"put round": in(func(tx *Tx) error { return tx.PutRound(Round{ID: [16]byte{2}, Secret: []byte("x")}) }),
+		"end round": in(func(tx *Tx) error { return errors.Join(tx.PutRound(Round{ID: id}), tx.DropJournal(id)) }),
+		"rounds":    in(func(tx *Tx) error { _, err := tx.Rounds(); return err }),
+		"round":     in(func(tx *Tx) error { _, err := tx.Round(id); return err }),
+		"states": in(func(tx *Tx) error {
+			_, err := tx.RoundStates()
+			_, more := tx.SubscriptionStates()
+			return errors.Join(err, more)
+		}),
 		"put hits":    in(func(tx *Tx) error { return tx.PutHits(id, []Hit{{Position: 9}}) }),
 		"hits":        in(func(tx *Tx) error { _, err := tx.Hits(id); return err }),
 		"append":      in(func(tx *Tx) error { return tx.Append(entry.Local, entry.Decision, nil, moment0) }),

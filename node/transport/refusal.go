@@ -13,9 +13,24 @@ const (
 	refusalKinds
 )
 
+// refusalNames are for Refused.
+var refusalNames = [refusalKinds]string{"stranger", "flood", "limit", "key_exchange"}
+
+// Refused counts the connections turned away so far, by the reason: stranger, flood (too
+// many handshakes from one source), limit (of this side) or key_exchange (not
+// post-quantum).
+func (t *Transport) Refused() map[string]uint64 {
+	out := map[string]uint64{}
+	for kind, name := range refusalNames {
+		out[name] = t.refused[kind].Load()
+	}
+	return out
+}
+
 // refusal logs a connection turned away, but not every one of a flood, and so that
 // a flood of one kind does not hide the others.
 func (t *Transport) refusal(kind refusalKind, why string, p peer.ID, from string) {
+	t.refused[kind].Add(1)
 	t.refusing[kind].Do(func() {
 		t.log.Warn("connection refused", "reason", why, "member", t.members.Load().name(p), "peer", p.String(), "address", from)
 	})

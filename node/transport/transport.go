@@ -78,6 +78,7 @@ type Transport struct {
 	parts    []func() error // closed from the last to the first
 	members  atomic.Pointer[memberSet]
 	refusing [refusalKinds]rate.Sometimes // keeps strangers from filling the log
+	refused  [refusalKinds]atomic.Uint64
 
 	protocols *multistream.MultistreamMuxer[protocol.ID]
 

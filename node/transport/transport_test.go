@@ -86,6 +86,9 @@ func TestStrangersAreRefused(t *testing.T) {
 			eventually(t, "refusal in the log", func() bool {
 				return b.log.has("not a member") && b.log.has(transport.PeerID(stranger.member.Key))
 			})
+			if n := b.Refused(); n["stranger"] == 0 || n["flood"]+n["limit"]+n["key_exchange"] != 0 {
+				t.Errorf("refused %v", n)
+			}
 			if _, err := b.Open(t.Context(), "XX", echo); !errors.Is(err, transport.ErrUnknownMember) {
 				t.Errorf("Open with a stranger: %v", err)
 			}
