@@ -106,7 +106,7 @@ func Simulate(t *testing.T, seed uint64, most int, lay func(ids []string, r *ran
 	w.until("it has begun", func() bool { return w.settled(w.ids()...) })
 	hostile, err := newAdversary(w, name(odd[0]), r)
 	must(t, err)
-	for range 18 {
+	for range 15 {
 		<-time.After(time.Duration(r.IntN(4000)) * time.Millisecond)
 		id := name(r.IntN(n))
 		m := w.members[id]
