@@ -20,8 +20,8 @@ func (s *Service) observe(ctx context.Context, member string, theirs exchange.St
 	s.hear(member, theirs)
 	s.advance(ctx, member, theirs)
 	c, err := checkpoint.Parse(theirs.Final)
-	if err != nil || !errors.Is(s.mirror.Is(c), ErrConflict) {
-		return // nothing is final there, it is not held that far, in another term, or the same
+	if err != nil || c.Origin.Federation != s.mirror.first.Federation || !errors.Is(s.mirror.Is(c), ErrConflict) {
+		return // nothing is final there, it is another ledger or term, not held that far, or the same
 	}
 	if !s.doubt(member) {
 		return // it was asked before, and could not show it
