@@ -113,9 +113,12 @@ func (n *Node) openLedger(ctx context.Context, first *federation.Federation) err
 	}
 	n.first.Store(first)
 	n.ledger.Store(s)
-	close(n.founded)
 	r, suspended := s.Members()
-	return n.liveBy(ctx, r, suspended)
+	if err := n.liveBy(ctx, r, suspended); err != nil {
+		return err
+	}
+	close(n.founded) // what it writes from here on is bound to a roster of the ledger
+	return nil
 }
 
 // joinLedger has this node take part in the ledger that begins with a roster.

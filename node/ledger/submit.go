@@ -182,8 +182,8 @@ func (s *Service) duties(ctx context.Context) {
 	}
 }
 
-// renameTime is how long a node waits before it names its cosigning key again: one that
-// replaces another is void if it comes twice a day.
+// renameTime is how long a node waits before it names its cosigning key again where it
+// replaces another: that is void if it comes twice a day.
 const renameTime = time.Hour
 
 func (s *Service) duty(ctx context.Context, up time.Duration, named *time.Time) error {
@@ -197,12 +197,16 @@ func (s *Service) duty(ctx context.Context, up time.Duration, named *time.Time) 
 	}
 	under := kinds(list) // on its way
 	var key []byte
+	var again time.Duration
 	var place int
 	var size uint64
 	var active, begun, due bool
 	err = s.mirror.State(func(st *replay.State) {
 		if k := st.CosigningKey(s.o.Self); k != nil {
 			key = k.Bytes()
+		}
+		if again = renameTime; key == nil {
+			again = patience // a first one that was void
 		}
 		active, begun = slices.Contains(st.Active(), s.o.Self), st.Begun()
 		size, place = st.Size(), slices.Index(st.Sequencers(), s.o.Self)
@@ -212,7 +216,7 @@ func (s *Service) duty(ctx context.Context, up time.Duration, named *time.Time) 
 	switch {
 	case err != nil || !active:
 		return err
-	case !under[entry.CosigningKey] && !bytes.Equal(key, s.o.Key.Public().Bytes()) && (named.IsZero() || now.Sub(*named) > renameTime):
+	case !under[entry.CosigningKey] && !bytes.Equal(key, s.o.Key.Public().Bytes()) && (named.IsZero() || now.Sub(*named) > again):
 		*named = now
 		return s.o.Chain.Append(ctx, entry.CosigningKey, func(prev entry.Head) ([]byte, error) {
 			b, err := entry.NewKeyState(prev, s.o.Self, s.o.Key)
