@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -27,8 +29,10 @@ func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"entente": ma
 
 // TestStories runs what people and their scripts do with the program, one story a file.
 func TestStories(t *testing.T) {
+	ports := &sync.Map{} // that stories have
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata", RequireExplicitExec: true, RequireUniqueNames: true, Setup: setUp,
+		Dir: "testdata", RequireExplicitExec: true, RequireUniqueNames: true,
+		Setup: func(e *testscript.Env) error { return setUp(e, ports) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "pair": pair, "serve": serve, "end": end, "phones": phones,
 			"take": take, "fields": fields, "values": values, "flip": flip, "secrets": secrets, "bytes": rawBytes,
@@ -40,9 +44,9 @@ func TestStories(t *testing.T) {
 }
 
 // setUp gives a story five free ports and a place for its daemons, which end with it.
-func setUp(e *testscript.Env) error {
+func setUp(e *testscript.Env, ports *sync.Map) error {
 	for i := range 5 {
-		port, err := freePort()
+		port, err := freePort(ports)
 		if err != nil {
 			return err
 		}
@@ -62,12 +66,27 @@ func setUp(e *testscript.Env) error {
 	return nil
 }
 
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+// freePort is a port that no story uses, below those that the system gives to whoever calls
+// out: else another daemon's connection could take it before it is listened on, or while a
+// story has its daemon down.
+func freePort(ports *sync.Map) (int, error) {
+	for range 1000 {
+		port := 12_000 + rand.IntN(20_000)
+		if _, taken := ports.LoadOrStore(port, true); taken {
+			continue
+		}
+		address := fmt.Sprintf("127.0.0.1:%d", port)
+		stream, err := net.Listen("tcp", address)
+		if err != nil {
+			continue
+		}
+		packets, err := net.ListenPacket("udp", address)
+		if err = errors.Join(err, stream.Close()); err != nil {
+			continue
+		}
+		return port, packets.Close()
 	}
-	return l.Addr().(*net.TCPAddr).Port, l.Close()
+	return 0, errors.New("there is no free port")
 }
 
 // exits runs a command and demands its exit code: exits 3 entente round plan …
