@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"entente/node/federation"
@@ -57,11 +58,15 @@ func (t *talk) save(ctx context.Context, also func(*store.Tx) error) error {
 	return t.s.put(ctx, t.file, also)
 }
 
-// ownHello is this side's greeting at this moment.
+// ownHello is this side's greeting at this moment. Members that are suspended get none, though
+// the channel admits them.
 func (t *talk) ownHello() (round.Hello, [32]byte, error) {
 	f := t.s.o.Federation()
 	if f == nil {
 		return round.Hello{}, [32]byte{}, federation.ErrNotJoined
+	}
+	if slices.Contains(f.Suspended(), t.stream.Member()) {
+		return round.Hello{}, [32]byte{}, ErrUnknownPartner
 	}
 	digest := f.Digest()
 	return round.Hello{Version: round.Version, Roster: digest[:], Clock: time.Now().UnixMilli()}, digest, nil
@@ -71,9 +76,6 @@ func (t *talk) ownHello() (round.Hello, [32]byte, error) {
 // greeting is small enough for any stream to hold it.
 func (t *talk) hello() error {
 	own, digest, err := t.ownHello()
-	if err == nil { // the channel also admits members that are suspended
-		_, _, err = t.s.partner(t.stream.Member())
-	}
 	if err != nil {
 		return err
 	}
