@@ -236,12 +236,13 @@ func (m *Mirror) Append(entries ...[]byte) ([]replay.Applied, error) {
 	}
 	var out []replay.Applied
 	var refused error
+	state := m.state.Clone() // the present one may be that after what is final
 	err := m.db.Update(func(tx *bbolt.Tx) error {
-		from := m.state.Size()
+		from := state.Size()
 		// Not to be cut short: what is applied must be written.
-		out, refused = m.state.ApplyAll(context.Background(), entries)
+		out, refused = state.ApplyAll(context.Background(), entries)
 		if refused != nil {
-			refused = fmt.Errorf("append to mirror: entry %d: %w", m.state.Size(), refused)
+			refused = fmt.Errorf("append to mirror: entry %d: %w", state.Size(), refused)
 		}
 		for i := range out {
 			m.bytes += uint64(len(entries[i]))
@@ -249,13 +250,13 @@ func (m *Mirror) Append(entries ...[]byte) ([]replay.Applied, error) {
 				return err
 			}
 		}
-		m.later = append(m.later, reached{m.state.Clone(), m.bytes})
 		return nil
 	})
 	if err != nil {
 		m.broken = fmt.Errorf("append to mirror: %w", err)
 		return nil, m.broken
 	}
+	m.state, m.later = state, append(m.later, reached{state, m.bytes})
 	return out, refused
 }
 
