@@ -112,7 +112,10 @@ func TestRestoreAfterLoss(t *testing.T) {
 		th.stop()
 		before := wordsOf(must1(au.Federation(t.Context())), "TH")
 		decide(t, restore, au, id, my)
-		au.until(t, func(ledger.Standing) bool { return !must1(au.Proposals())[1].Due.IsZero() })
+		au.until(t, func(ledger.Standing) bool {
+			p := must1(au.Proposals()) // the second is on its way
+			return len(p) == 2 && !p[1].Due.IsZero()
+		})
 		sleeps := func(d time.Duration, all ...*member) { // with nobody awake days cost nothing
 			for _, m := range all {
 				m.stop()
