@@ -45,7 +45,7 @@ func (t *Transport) Open(ctx context.Context, member, protocolID string) (*Strea
 func (t *Transport) negotiated(ctx context.Context, p peer.ID, id protocol.ID) (network.Stream, error) {
 	for {
 		before := t.swarm.ConnsToPeer(p)
-		c, err := t.swarm.DialPeer(dialContext(ctx), p)
+		c, err := t.dial(ctx, p)
 		if err != nil {
 			return nil, t.unadmitted(p, dialFailure(err))
 		}
@@ -78,10 +78,12 @@ func (t *Transport) unadmitted(p peer.ID, err error) error {
 	return err
 }
 
-// dialContext leaves retries and their pace to the caller: the swarm's own pauses
-// after failures do not apply to direct dials.
-func dialContext(ctx context.Context) context.Context {
-	return network.WithDialPeerTimeout(network.WithForceDirectDial(ctx, "federation"), 2*dialTimeout)
+// dial leaves retries and their pace to the caller: the swarm forgets its own pauses after
+// failures. (It has none for dials that are forced to be direct, but such a dial panics in
+// libp2p 0.51.0 if the swarm is closed in the middle.)
+func (t *Transport) dial(ctx context.Context, p peer.ID) (network.Conn, error) {
+	t.swarm.Backoff().Clear(p)
+	return t.swarm.DialPeer(network.WithDialPeerTimeout(ctx, 2*dialTimeout), p)
 }
 
 // negotiate opens a stream on c and waits for the partner to confirm the protocol.

@@ -311,3 +311,30 @@ func TestCloseLeavesNothing(t *testing.T) {
 	})
 	eventually(t, "goroutines to end", func() bool { return runtime.NumGoroutine() <= before })
 }
+
+// TestCloseWhileDialling closes transports at every moment of a dial, and a dial then fails
+// as one on a closed transport, or because its partner is gone.
+func TestCloseWhileDialling(t *testing.T) {
+	each(t, func(t *testing.T, listen string) {
+		for range 100 {
+			a, b := pair(t, listen, transport.Options{})
+			if err := b.Close(); err != nil {
+				t.Fatal(err)
+			}
+			var dials sync.WaitGroup
+			for range 4 {
+				dials.Go(func() {
+					s, err := a.Open(t.Context(), "BE", echo)
+					if err == nil {
+						s.Reset()
+						t.Error("opened a stream with a closed transport")
+					}
+				})
+			}
+			if err := a.Close(); err != nil {
+				t.Error(err)
+			}
+			dials.Wait()
+		}
+	})
+}
