@@ -166,6 +166,7 @@ var homes = map[string][]string{
 	"github.com/ugorji/go/codec":   {"protocol/wire"},
 	"github.com/cloudflare/circl":  {"crypto", "simulations/bench"}, // bench measures against it
 	"filippo.io/edwards25519":      {"crypto"},
+	"github.com/tuneinsight/":      {"crypto/he"},
 	"github.com/cedar-policy/":     {"policy"},
 	"database/sql":                 {"node/store"},
 	"modernc.org/":                 {"node/store"},
