@@ -1,19 +1,23 @@
-// Package dp draws the noise that hides an exact count.
+// Package dp draws noise: for an exact count of two parties, where one of them draws it
+// (Noise), and for the sums of a tally, where every contributor draws a share (Split).
 //
-// The noise is the discrete Laplace distribution of scale 1/ε, moved up by a shift and
-// truncated, so that it is a number of dummies: D = shift + X, where X is drawn with
-// probability proportional to exp(−ε·|x|) from the integers with |x| ≤ shift. So D lies
+// The noise of a count is the discrete Laplace distribution of scale 1/ε, moved up by a
+// shift and truncated, so that it is a number of dummies: D = shift + X, where X is drawn
+// with probability proportional to exp(−ε·|x|) from the integers with |x| ≤ shift. So D lies
 // in [0, 2·shift], and whoever sees count + D and knows the shift gets the count with
-// symmetric noise. Sampling is exact, by integer arithmetic on crypto/rand, after
+// symmetric noise. That of a tally is the same distribution, of scale sensitivity/ε and
+// divided among contributors. Sampling is exact, by integer arithmetic on crypto/rand, after
 // Canonne, Kamath and Steinke, "The Discrete Gaussian for Differential Privacy"
-// (arXiv:2004.00010), algorithms 1 and 2: no floating point, so none of its leaks.
+// (arXiv:2004.00010), algorithms 1 and 2, and for shares after Shepp and Lloyd, "Ordered
+// cycle lengths in a random permutation" (1966): no floating point, so none of its leaks.
 //
-// Promise: one item more or less in the overlap changes the probability of each outcome
-// by at most a factor e^ε, apart from outcomes of a probability below δ = 2⁻⁴⁰. That is
-// (ε, 2⁻⁴⁰)-differential privacy of one answer. Answers add up: n of them give (n·ε,
-// n·2⁻⁴⁰), so whoever asks must keep an account. Not promised: privacy of someone who
-// changes the count by more than one, and constant time: how long a draw takes says a
-// little about it, so draw before the protocol begins and never in a timed reply.
+// Promise for a count: one item more or less in the overlap changes the probability of each
+// outcome by at most a factor e^ε, apart from outcomes of a probability below δ = 2⁻⁴⁰. That
+// is (ε, 2⁻⁴⁰)-differential privacy of one answer. Answers add up: n of them give (n·ε,
+// n·2⁻⁴⁰), so whoever asks must keep an account. Split states its own promise, of the same
+// kind. Not promised: privacy of someone who changes the count by more than one, and
+// constant time: how long a draw takes says a little about it, so draw before the protocol
+// begins and never in a timed reply.
 package dp
 
 import (
@@ -28,6 +32,9 @@ const (
 	MinEpsilonMilli = 10
 	MaxEpsilonMilli = 10_000
 )
+
+// scale is the denominator of ε.
+const scale = 1000
 
 // shiftNumerator is 1000 · 40 · ln 2 = 27,725.887…, rounded up.
 //
@@ -67,19 +74,19 @@ func (n Noise) Sample() (int, error) {
 	if n.epsilonMilli == 0 {
 		return 0, errors.New("draw noise: no parameters")
 	}
+	s := newSource()
+	defer s.clear()
 	for {
-		magnitude, ok := n.magnitude()
-		if !ok {
-			continue
-		}
-		negative := uniform(2) == 1
+		// What is refused is drawn anew as a whole, sign included: that is what truncation means.
+		magnitude := s.geometric(uint64(n.epsilonMilli), scale)
+		negative := s.uniform(2) == 1
 		switch {
+		case magnitude > uint64(n.shift):
 		case negative && magnitude == 0: // else zero would come up twice as often
-			continue
 		case negative:
-			return n.shift - magnitude, nil
+			return n.shift - int(magnitude), nil
 		default:
-			return n.shift + magnitude, nil
+			return n.shift + int(magnitude), nil
 		}
 	}
 }

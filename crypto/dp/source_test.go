@@ -97,10 +97,11 @@ func TestWrongDistributionsAreFound(t *testing.T) {
 func TestBernoulliExp(t *testing.T) {
 	cryptotest.SetGlobalRandom(t, 3)
 	const draws = 40_000
+	src := newSource()
 	for _, c := range []struct{ a, b uint64 }{{0, 1}, {1, 1000}, {1, 4}, {1, 2}, {693, 1000}, {999, 1000}, {1, 1}} {
 		yes := 0
 		for range draws {
-			if bernoulliExp(c.a, c.b) {
+			if src.bernoulliExp(c.a, c.b) {
 				yes++
 			}
 		}
@@ -114,10 +115,11 @@ func TestBernoulliExp(t *testing.T) {
 
 func TestUniform(t *testing.T) {
 	cryptotest.SetGlobalRandom(t, 4)
+	src := newSource()
 	for _, n := range []uint64{1, 2, 3, 7, 1000} {
 		counts := make([]int, n)
 		for range 20_000 {
-			counts[uniform(n)]++ // panics if out of range
+			counts[src.uniform(n)]++ // panics if out of range
 		}
 		if n == 1 {
 			continue
@@ -130,7 +132,7 @@ func TestUniform(t *testing.T) {
 	const large = 1<<63 + 1
 	low := 0
 	for range 20_000 {
-		x := uniform(large)
+		x := src.uniform(large)
 		if x >= large {
 			t.Fatalf("drew %d", x)
 		}
