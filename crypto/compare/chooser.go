@@ -51,11 +51,11 @@ type ChooserChunk struct {
 // Open begins a chunk from its y, at most MaxChunk of them, and returns the columns to the
 // sender, ColumnsSize bytes.
 func (h *Chooser) Open(y []uint16) (*ChooserChunk, []byte, error) {
+	if err := checkChunk(len(y)); err != nil {
+		return nil, nil, err
+	}
 	c := &ChooserChunk{chooser: h, y: append([]uint16(nil), y...)}
 	columns, err := step(&h.ended, &c.next, 0, func() ([]byte, error) {
-		if err := checkChunk(len(y)); err != nil {
-			return nil, err
-		}
 		var columns []byte
 		var err error
 		c.receiving, columns, err = h.transfers.Extend(perPair * len(y))
@@ -77,7 +77,7 @@ func (c *ChooserChunk) Choose(challenge []byte) ([]byte, error) {
 	return choices, nil
 }
 
-// choose keeps, of each pair, the pads of three entries in c.entries.
+// choose keeps, of each pair, the indices and the pads of three entries.
 func (c *ChooserChunk) choose(challenge []byte) ([]byte, error) {
 	var choices []byte
 	var err error

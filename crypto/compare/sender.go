@@ -106,14 +106,14 @@ type SenderChunk struct {
 // Open begins a chunk from its x, at most MaxChunk of them, and the chooser's columns,
 // ColumnsSize bytes. It returns the challenge to the chooser, ChallengeSize bytes.
 func (s *Sender) Open(x []uint16, columns []byte) (*SenderChunk, []byte, error) {
-	c := &SenderChunk{sender: s}
+	if err := checkChunk(len(x)); err != nil {
+		return nil, nil, err
+	}
 	if s.transfers == nil && !s.ended {
 		return nil, nil, fmt.Errorf("open chunk: %w", ErrOrder)
 	}
+	c := &SenderChunk{sender: s}
 	challenge, err := step(&s.ended, &c.next, 0, func() ([]byte, error) {
-		if err := checkChunk(len(x)); err != nil {
-			return nil, err
-		}
 		for _, v := range x {
 			c.x = append(c.x, v-uint16(s.parameters.Threshold))
 		}

@@ -130,7 +130,7 @@ type session struct {
 	shape shape
 	ended bool
 	count uint64 // of extensions begun
-	spare memory
+	spare spares
 }
 
 // fail ends the session because of a fault in what the peer sent.
@@ -151,15 +151,15 @@ func (s *session) begin(n int) (uint64, error) {
 	return s.count - 1, nil
 }
 
-// memory keeps what extensions that are over have used, since fresh memory costs as much as
+// spares keeps what extensions that are over have used, since fresh memory costs as much as
 // all the rest of an extension's work on rows.
-type memory struct {
+type spares struct {
 	columns []*matrix
 	rows    [][]Block
 }
 
 // matrix returns a matrix whose content is not defined.
-func (m *memory) matrix(rows int) *matrix {
+func (m *spares) matrix(rows int) *matrix {
 	size := security * rows / 8
 	if last := len(m.columns) - 1; last >= 0 {
 		x := m.columns[last]
@@ -173,7 +173,7 @@ func (m *memory) matrix(rows int) *matrix {
 }
 
 // turn returns the first n rows of a matrix, which is not used any more.
-func (m *memory) turn(x *matrix, n int) []Block {
+func (m *spares) turn(x *matrix, n int) []Block {
 	var rows []Block
 	if last := len(m.rows) - 1; last >= 0 {
 		rows = m.rows[last]

@@ -20,10 +20,13 @@ func (m *matrix) column(i int) []byte {
 }
 
 // turn writes the first rows. There is room for whole squares: a multiple of 64 rows.
-func (m *matrix) turn(rows []Block) {
+func (m *matrix) turn(rows []Block) { m.turnFrom(m.turnFast(rows), rows) }
+
+// turnFrom writes the rows from one on.
+func (m *matrix) turnFrom(from int, rows []Block) {
 	size := m.rows / 8
 	var square [64]uint64
-	for from := m.turnFast(rows); from < len(rows); from += 64 {
+	for ; from < len(rows); from += 64 {
 		for half := range 2 {
 			in := m.bits[half*64*size+from/8:]
 			for i := range square {

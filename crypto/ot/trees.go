@@ -167,8 +167,13 @@ func growAll(s shape, pairs *MaliciousPairs) (seeds [][]Block, message []byte) {
 		}
 		level += depth
 	}
-	digest := transcript.Digest(treesLabel, pairs.session[:], all)
+	digest := digestOfTrees(&pairs.session, all)
 	return seeds, append(message, digest[:]...)
+}
+
+// digestOfTrees is that of the check values of all leaves, by tree and path.
+func digestOfTrees(session *[SessionSize]byte, checks []byte) [transcript.Size]byte {
+	return transcript.Digest(treesLabel, session[:], checks)
 }
 
 // regrowAll finds the seeds of all leaves but one of each tree, by difference from the one
@@ -195,7 +200,7 @@ func regrowAll(s shape, chosen *MaliciousChosen, message []byte) ([][]Block, err
 		}
 		level += depth
 	}
-	digest := transcript.Digest(treesLabel, chosen.session[:], all)
+	digest := digestOfTrees(&chosen.session, all)
 	if subtle.ConstantTimeCompare(digest[:], message) != 1 {
 		return nil, ErrTrees
 	}
