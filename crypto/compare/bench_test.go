@@ -31,7 +31,8 @@ func BenchmarkCompare(b *testing.B) {
 				bytes = RequestSize + ReplySize()
 				for from := 0; from < n; from += MaxChunk {
 					to := min(from+MaxChunk, n)
-					bytes += run(b, s, h, x[from:to], y[from:to]).bytes
+					o := run(b, s, h, x[from:to], y[from:to])
+					bytes += o.bytes()
 				}
 			}
 			b.ReportMetric((processorTime()-begun)*1e9/float64(b.N)/float64(n), "cpu-ns/comparison")
