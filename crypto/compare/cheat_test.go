@@ -96,6 +96,7 @@ func TestWhoIsNotNamedLearnsNothing(t *testing.T) {
 // wrong, and nothing else; spare bits are refused.
 func TestChangedMessages(t *testing.T) {
 	const n = 9
+	s, h := start(t, Parameters{Learns: BothLearn})
 	for _, c := range []struct {
 		name    string
 		step    int // that reads the message
@@ -111,7 +112,6 @@ func TestChangedMessages(t *testing.T) {
 		{"chooser's shares", 5, func(u *under) []byte { return u.shares }, 0, 1},
 	} {
 		changed := 0
-		s, h := start(t, Parameters{Learns: BothLearn})
 		for at := c.from; at < c.from+c.bits*n; at++ {
 			p := same(n, at%3-1, false)
 			u := openBoth(t, s, h, p.x, p.y)
@@ -128,7 +128,7 @@ func TestChangedMessages(t *testing.T) {
 				if c.name != "choices" || at%16 != 7 || !errors.Is(failed, ErrMalformed) || !s.ended {
 					t.Fatalf("%s changed at bit %d: %v", c.name, at, failed)
 				}
-				s, h = start(t, Parameters{Learns: BothLearn})
+				s.ended = false // the transfers have not failed
 				continue
 			}
 			for i := range n {
@@ -149,13 +149,13 @@ func TestChangedMessages(t *testing.T) {
 
 // TestSpareBits: bits after the last pair must be zero.
 func TestSpareBits(t *testing.T) {
+	s, h := start(t, Parameters{Learns: BothLearn})
 	for step, change := range map[int]func(*under){
 		1: func(u *under) { u.choices[len(u.choices)-2] |= 0x80 },
 		3: func(u *under) { u.combining[len(u.combining)-1] |= 0x10 },
 		4: func(u *under) { u.last[len(u.last)-1] |= 0x08 },
 		5: func(u *under) { u.shares[len(u.shares)-1] |= 0x80 },
 	} {
-		s, h := start(t, Parameters{Learns: BothLearn})
 		u := openBoth(t, s, h, []uint16{1, 2, 3}, []uint16{4, 5, 6})
 		steps := u.steps()
 		for _, before := range steps[:step] {
@@ -170,6 +170,7 @@ func TestSpareBits(t *testing.T) {
 		if reader := []bool{h.ended, s.ended}[step%2]; !reader {
 			t.Errorf("step %d: the session goes on", step)
 		}
+		s.ended, h.ended = false, false // the transfers have not failed
 	}
 }
 
@@ -196,7 +197,17 @@ func TestWrongLengths(t *testing.T) {
 		if err := s.Start(wrong(reply)); !errors.Is(err, ErrSize) || !s.ended {
 			t.Errorf("reply, %s: %v", name, err)
 		}
-		s, h := start(t, p)
+		if s, _, err = NewSender(p, random(1)); err != nil {
+			t.Fatal(err)
+		}
+		h, reply, err := NewChooser(p, request, random(2))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Start(reply); err != nil {
+			t.Fatal(err)
+		}
+		wrongInChunk(t, s, h, name, wrong)
 		_, columns, err := h.Open([]uint16{1, 2, 3})
 		if err != nil {
 			t.Fatal(err)
@@ -204,27 +215,39 @@ func TestWrongLengths(t *testing.T) {
 		if _, _, err := s.Open([]uint16{1, 2, 3}, wrong(columns)); !errors.Is(err, ErrSize) || !s.ended {
 			t.Errorf("columns, %s: %v", name, err)
 		}
-		for step, message := range []func(*under) *[]byte{
-			func(u *under) *[]byte { return &u.challenge }, func(u *under) *[]byte { return &u.choices },
-			func(u *under) *[]byte { return &u.tables }, func(u *under) *[]byte { return &u.combining },
-			func(u *under) *[]byte { return &u.last }, func(u *under) *[]byte { return &u.shares },
-		} {
-			s, h := start(t, p)
-			u := openBoth(t, s, h, []uint16{1, 2, 3}, []uint16{4, 5, 6})
-			steps := u.steps()
-			for _, before := range steps[:step] {
-				if err := before(); err != nil {
-					t.Fatal(err)
-				}
-			}
-			*message(u) = wrong(*message(u))
-			if err := steps[step](); !errors.Is(err, ErrSize) {
-				t.Errorf("step %d, %s: %v", step, name, err)
-			}
-			if err := steps[step](); !errors.Is(err, ErrEnded) {
-				t.Errorf("step %d, %s, again: %v", step, name, err)
+		s, h = start(t, p)
+		u := openBoth(t, s, h, []uint16{1, 2, 3}, []uint16{4, 5, 6})
+		u.challenge = wrong(u.challenge)
+		if err := u.steps()[0](); !errors.Is(err, ErrSize) || !h.ended {
+			t.Errorf("challenge, %s: %v", name, err)
+		}
+	}
+}
+
+// wrongInChunk changes the messages of a chunk whose length is not that of one of transfers.
+func wrongInChunk(t *testing.T, s *Sender, h *Chooser, name string, wrong func([]byte) []byte) {
+	t.Helper()
+	for i, message := range []func(*under) *[]byte{
+		func(u *under) *[]byte { return &u.choices }, func(u *under) *[]byte { return &u.tables },
+		func(u *under) *[]byte { return &u.combining }, func(u *under) *[]byte { return &u.last },
+		func(u *under) *[]byte { return &u.shares },
+	} {
+		step := 1 + i
+		u := openBoth(t, s, h, []uint16{1, 2, 3}, []uint16{4, 5, 6})
+		steps := u.steps()
+		for _, before := range steps[:step] {
+			if err := before(); err != nil {
+				t.Fatal(err)
 			}
 		}
+		*message(u) = wrong(*message(u))
+		if err := steps[step](); !errors.Is(err, ErrSize) {
+			t.Errorf("step %d, %s: %v", step, name, err)
+		}
+		if err := steps[step](); !errors.Is(err, ErrEnded) {
+			t.Errorf("step %d, %s, again: %v", step, name, err)
+		}
+		s.ended, h.ended = false, false // the transfers have not failed
 	}
 }
 

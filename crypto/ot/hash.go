@@ -7,8 +7,9 @@ import (
 )
 
 // perKey is how many transfers share a key of the hash. An attacker that computes p blocks of
-// AES finds one of the unknown blocks with a probability of at most perKey·p/2^128. 64 costs
-// a thirtieth of an expansion of the key for each transfer, and six bits.
+// AES finds one of the unknown blocks with a probability of at most perKey·p/2^128. A key for
+// each transfer would give six bits more, and cost some 30 ns for its expansion in place of one
+// half.
 const perKey = 64
 
 // rowHash is the hash of rows under one key of AES: for z = row + offset it is AES(z) + z.
@@ -44,12 +45,11 @@ func (h *genericHash) hash(out, rows, offsets []Block) {
 //	AES(K, z) + z   for z = x + s(j mod 64), K = key j/64,
 //
 // the construction of Matyas, Meyer and Oseas, which is correlation robust in the ideal
-// cipher model (Guo, Katz, Wang and Yu, "Efficient and secure multiparty computation from
-// fixed-key block ciphers", ePrint 2019/074, section 7.2). The tweak is in the key and in
-// s(t), the sum of those of six public random blocks whose bit in t is set. Both derive
-// from the challenge, so a cheating receiver, which fixed its rows before, cannot arrange
-// that two of them meet, which would give two transfers the same unknown block (the remedy
-// of SoftSpokenOT, section 5).
+// cipher model (Guo, Katz, Wang and Yu, "Efficient and Secure Multiparty Computation from
+// Fixed-Key Block Ciphers", ePrint 2019/074). The tweak is in the key and in s(t), the sum of
+// those of six public random blocks whose bit in t is set. Both derive from the challenge, so
+// a cheating receiver, which fixed its rows before, cannot arrange that two of them meet,
+// which would give two transfers the same unknown block.
 type hasher struct {
 	keys    cipher.Stream
 	hash    rowHash

@@ -6,11 +6,11 @@
 // (CCS 2019, ePrint 2019/706), whose function is the programmable-once public function of
 // McQuoid, Rosulek and Roy, "Batching Base Oblivious Transfers" (ASIACRYPT 2021, ePrint
 // 2021/682), are extended to any number after Roy, "SoftSpokenOT" (CRYPTO 2022, ePrint
-// 2022/192): puncturable trees from the base transfers with their check (figure 14 there
-// and section 6 of Boyle et al., ePrint 2019/1159), small-field VOLE (section 3), the check
-// of consistency for malicious receivers (section 4), and a hash that breaks the
-// correlation (section 5). Which of the two is called what refers to the extension; in the
-// base transfers the roles are turned round.
+// 2022/192): puncturable trees from the base transfers with their check (also Boyle et al.,
+// "Efficient Two-Round OT Extension", CCS 2019, ePrint 2019/1159), small-field VOLE, a proof
+// of consistency against malicious receivers, and a hash that breaks the correlation. Who is
+// called sender and receiver refers to the extension; in the base transfers the roles are
+// turned round.
 //
 //	sender                                       receiver
 //	NewBaseChooser ── request ────────────────►  AnswerBase
@@ -34,9 +34,10 @@
 // transfer") has the calculations.
 //
 // Does not promise: that the peer's own blocks and choices are random (a cheat may choose
-// its own, which is why they are called endemic); anything against a quantum computer; that
-// memory is cleared; constant time where the machine has no AES instructions, since
-// crypto/aes then uses tables. A peer that cheats in trees or columns learns a guess about
+// its own, which is why they are called endemic); that choices stay hidden from a sender, or
+// whoever kept its messages, that later has a quantum computer; that memory is cleared;
+// constant time where the machine has no AES instructions, since crypto/aes then uses
+// tables. A peer that cheats in trees or columns learns a guess about
 // the other's secret if it is not caught: each bit guessed doubles its risk to be caught. So
 // every error that a peer's bytes cause ends the session for good: a new one needs new base
 // transfers.

@@ -8,9 +8,11 @@ import (
 )
 
 const (
-	// fieldBits is the depth of trees, and the size in bits of the field of small-field VOLE:
-	// a transfer costs 128/fieldBits − 1 bits of columns, and the work of 128·2^fieldBits/
-	// fieldBits bits of a stream on either side. Measured: see BenchmarkFieldBits.
+	// fieldBits is the depth of trees, and the size in bits of the field of small-field VOLE.
+	// A transfer costs ⌈128/fieldBits⌉ − 1 bits of columns, and on either side the work of
+	// some 2^fieldBits·128/fieldBits bits of streams. BenchmarkFieldBits gave 75, 76, 100 and
+	// 125 ns for both sides and 7.9, 5.3, 3.9 and 3.1 bytes for 2, 3, 4 and 5: from 3 to 4 a
+	// byte costs 17 ns, from 4 to 5 it costs 33, which a line of 250 Mbit/s takes for it.
 	fieldBits = 4
 	// checkSize is the length of a leaf's check value: 256 bits, so that no two leaves have
 	// the same one.
