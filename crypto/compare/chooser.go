@@ -186,7 +186,7 @@ func (c *ChooserChunk) Finish(last []byte) (bits []bool, shares []byte, err erro
 		if !learns.chooser() {
 			return nil, nil
 		}
-		return open(c.shares, last[n*topSize:])
+		return outcomes(c.shares, last[n*topSize:])
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("finish: %w", err)

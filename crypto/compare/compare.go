@@ -47,8 +47,9 @@
 // each table only. A cheating chooser learns, if it is named, one bit of x of its choice for
 // each pair: some other y, some other carries. A cheating sender learns, if it is named, one
 // bit of y of its choice for each pair, some function of the digits of y instead of the
-// comparison. Either can make the other's bits wrong, or end the protocol when it has learnt
-// and before the other has. A cheat that is not named learns nothing.
+// comparison. Either can make the other's bits wrong, depending on the other's digits, or end
+// the protocol when it has learnt and before the other has. The messages tell a cheat that is
+// not named nothing.
 //
 // Does not promise: that the inputs are what they should be; fairness; secrecy of how many
 // pairs there are; secrecy of y from a sender, or whoever kept the messages, that later has a
@@ -67,8 +68,8 @@ import (
 )
 
 const (
-	// MaxChunk is how many pairs one chunk has at most, so that no message reaches a mebibyte
-	// and a chunk takes some ten mebibytes of memory on either side.
+	// MaxChunk is how many pairs one chunk has at most: no message reaches a mebibyte, and a
+	// chunk takes some six of memory at either side.
 	MaxChunk = 8192
 
 	digits     = 3 // of the fifteen lower bits

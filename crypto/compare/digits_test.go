@@ -105,7 +105,7 @@ func TestBits(t *testing.T) {
 			own[i], theirs[i] = byte(i%2), byte(i/2%2)
 		}
 		packed := appendBits([]byte{9}, theirs)[1:]
-		bits, err := open(own, packed)
+		bits, err := outcomes(own, packed)
 		if err != nil {
 			t.Fatal(err)
 		}

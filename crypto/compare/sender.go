@@ -236,7 +236,7 @@ func (c *SenderChunk) Finish(shares []byte) ([]bool, error) {
 	if !c.sender.parameters.Learns.sender() {
 		return nil, fmt.Errorf("finish: the sender does not learn: %w", ErrOrder)
 	}
-	bits, err := step(&c.sender.ended, &c.next, 3, func() ([]bool, error) { return open(c.shares, shares) })
+	bits, err := step(&c.sender.ended, &c.next, 3, func() ([]bool, error) { return outcomes(c.shares, shares) })
 	if err != nil {
 		return nil, fmt.Errorf("finish: %w", err)
 	}
@@ -253,8 +253,8 @@ func appendBits(to, bits []byte) []byte {
 	return to
 }
 
-// open adds the other side's packed shares to the own ones.
-func open(own, theirs []byte) ([]bool, error) {
+// outcomes adds the other side's packed shares to the own ones.
+func outcomes(own, theirs []byte) ([]bool, error) {
 	if len(theirs) != SharesSize(len(own)) {
 		return nil, fmt.Errorf("shares of %d bytes for %d pairs: %w", len(theirs), len(own), ErrSize)
 	}

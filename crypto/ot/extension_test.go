@@ -2,6 +2,7 @@ package ot
 
 import (
 	"bytes"
+	"crypto/cipher"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -84,6 +85,72 @@ func TestTakingInParts(t *testing.T) {
 		}
 		if err := theirs.Take(make([]Block, 1), make([]byte, 1)); !errors.Is(err, ErrUsed) {
 			t.Errorf("receiver takes more than there are: %v", err)
+		}
+	}
+}
+
+// TestNoMoreThanThereAre: whoever asks for more transfers than are left gets none, and the
+// rest is still there.
+func TestNoMoreThanThereAre(t *testing.T) {
+	s, r := sides(t, fieldBits, 3)
+	ours, theirs := extend(t, s, r, 10)
+	var first transfers
+	first.zero, first.one, first.got, first.choices = make([]Block, 6), make([]Block, 6), make([]Block, 6), make([]byte, 6)
+	if err := errors.Join(ours.Take(first.zero, first.one), theirs.Take(first.got, first.choices)); err != nil {
+		t.Fatal(err)
+	}
+	first.check(t)
+	for range 2 {
+		blocks := make([]Block, 5)
+		if err := ours.Take(blocks, make([]Block, 5)); !errors.Is(err, ErrUsed) || blocks[0] != (Block{}) {
+			t.Errorf("sender takes 5 of 4: %v", err)
+		}
+		if err := theirs.Take(blocks, make([]byte, 5)); !errors.Is(err, ErrUsed) || blocks[0] != (Block{}) {
+			t.Errorf("receiver takes 5 of 4: %v", err)
+		}
+	}
+	takeAll(t, ours, theirs, 4).check(t)
+}
+
+// TestBlocksAreDefined recomputes blocks from rows as the specification says, through several
+// keys of the hash.
+func TestBlocksAreDefined(t *testing.T) {
+	s, r := sides(t, fieldBits, 3)
+	const n = 200
+	b := begin(t, s, r, n, nil)
+	theirs, proof, err := b.receiving.Prove(b.challenge)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, err := b.sending.Verify(proof)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := append([]Block(nil), ours.rows...)
+	all := takeAll(t, ours, theirs, n)
+	stream := make([]byte, (6+(n+63)/64)*BlockSize)
+	key := derive(hashKeyLabel, &s.id, 0, b.challenge)
+	cipher.NewCTR(newAES(&key), make([]byte, BlockSize)).XORKeyStream(stream, stream)
+	block := func(i int) Block { return Block(stream[i*BlockSize:]) }
+	plus := func(a, b Block) (c Block) {
+		for i := range c {
+			c[i] = a[i] ^ b[i]
+		}
+		return c
+	}
+	for j, row := range rows {
+		for bit := range 6 {
+			if j%64>>bit&1 == 1 {
+				row = plus(row, block(bit))
+			}
+		}
+		key := block(6 + j/64)
+		for x, z := range []Block{row, plus(row, s.delta)} {
+			var want Block
+			newAES(&key).Encrypt(want[:], z[:])
+			if got := []Block{all.zero[j], all.one[j]}[x]; got != plus(want, z) {
+				t.Fatalf("transfer %d: block %d is not as defined", j, x)
+			}
 		}
 	}
 }

@@ -72,8 +72,8 @@ const (
 	// ProofSize is the length of a receiver's proof: a tag of the choices and of each column.
 	ProofSize = (1 + security) * BlockSize
 
-	// MaxExtension is how many transfers one extension makes at most, so that its largest
-	// message stays below a mebibyte and its memory below 16: see rows.
+	// MaxExtension is how many transfers one extension makes at most: its largest message
+	// stays below a mebibyte, and it takes nine of memory at either side.
 	MaxExtension = 1 << 18
 )
 

@@ -37,7 +37,8 @@ func (v *recorded) must(err error) {
 	}
 }
 
-// record runs base transfers and two extensions of three transfers.
+// record runs base transfers, two extensions of three transfers and one of 65, of which the
+// last is recorded, since it has another key of the hash.
 func record(t testing.TB, session, sender, receiver []byte) map[string][]byte {
 	v := &recorded{t, [SessionSize]byte(session), [2][]byte{sender, receiver}, map[string][]byte{}}
 	ours, theirs := stream(sender), stream(receiver)
@@ -60,6 +61,16 @@ func record(t testing.TB, session, sender, receiver []byte) map[string][]byte {
 	for _, name := range []string{"extension", "extension/second"} {
 		v.extend(name, s, r, ours)
 	}
+	receiving, columns, err := r.Extend(65)
+	v.must(err)
+	sending, challenge, err := s.Extend(65, columns, ours)
+	v.must(err)
+	got, proof, err := receiving.Prove(challenge)
+	v.must(err)
+	pads, err := sending.Verify(proof)
+	v.must(err)
+	all := takeAll(t, pads, got, 65)
+	v.values["extension/third/last-blocks"] = slices.Concat(all.zero[64][:], all.one[64][:])
 	return v.values
 }
 
