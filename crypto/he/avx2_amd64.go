@@ -4,6 +4,14 @@ import "golang.org/x/sys/cpu"
 
 //go:generate go run ./gen avx2_amd64.s
 
+// Kernel names the code that multiplies here.
+func Kernel() string {
+	if cpu.X86.HasAVX2 {
+		return "AVX2"
+	}
+	return "generic"
+}
+
 //go:noescape
 func multiplyAVX2(out *int32, words, templates *int16, pairs int)
 

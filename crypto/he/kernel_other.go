@@ -2,6 +2,9 @@
 
 package he
 
+// Kernel names the code that multiplies here.
+func Kernel() string { return "generic" }
+
 func multiply(out *[groupSums]int32, words, templates []int16) {
 	multiplyGeneric(out, words, templates)
 }

@@ -189,7 +189,7 @@ func TestAgainstSchoolbook(t *testing.T) {
 					product -= int64(v) * int64(a.Coeffs[limb][Degree+n-k])
 				}
 			}
-			if want := uint64((((sum-product)%m)+m)%m); got[limb][n] != want {
+			if want := uint64((((sum - product) % m) + m) % m); got[limb][n] != want {
 				t.Fatalf("limb %d, coefficient %d: %d, not %d", limb, n, got[limb][n], want)
 			}
 		}

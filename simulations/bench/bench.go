@@ -79,6 +79,11 @@ func benches() []bench {
 			name: "ledger", about: "five sequencers order entries and make them final; and, in virtual time, how long one takes",
 			defaults: Params{"n": 10_000, "members": 45, "rtt": 150}, limits: Params{"n": 90_000, "members": 64, "rtt": 2_000}, run: runLedger,
 		},
+		{
+			name: "faces", about: "vectors of 512 coordinates: a batch of probes with every decision checked, and one probe",
+			defaults: Params{"probes": 4096, "templates": 2560, "gallery": 1 << 20},
+			limits:   Params{"probes": 4096, "templates": 1 << 18, "gallery": 1 << 26}, run: runFaces,
+		},
 	}
 }
 

@@ -52,6 +52,21 @@ func TestRunIntake(t *testing.T) {
 	}
 }
 
+func TestRunFaces(t *testing.T) {
+	r, err := Run(t.Context(), "faces", Params{"probes": 100, "templates": 65, "gallery": 8192})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"probe_comparisons_per_second", "batch_comparisons_per_second", "reply_bytes_per_comparison", "decisions_per_second", "total_bytes_per_decision", "hits"} {
+		if r.Figures[name] <= 0 {
+			t.Errorf("%s is %v", name, r.Figures[name])
+		}
+	}
+	if wrong, ok := r.Figures["wrong_decisions"]; !ok || wrong != 0 || r.Figures["decisions"] != 65*4096 {
+		t.Errorf("%v", r.Figures)
+	}
+}
+
 func TestRunRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		bench   string

@@ -1,0 +1,264 @@
+package similar
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"entente/crypto/compare"
+	"entente/crypto/he"
+	"entente/crypto/ot"
+	"entente/protocol/wire"
+)
+
+// Kinds of frames. One of each but Start has a fixed length, which the session gives.
+const (
+	kindStart      wire.Kind = 1 // startMessage
+	kindDone       wire.Kind = 2 // empty; the last frame of a side
+	kindRequest    wire.Kind = 3
+	kindBase       wire.Kind = 4
+	kindPublicKey  wire.Kind = 5 // public seed and key of a batch
+	kindCiphertext wire.Kind = 6
+	kindReply      wire.Kind = 7
+	kindColumns    wire.Kind = 8
+	kindChallenge  wire.Kind = 9
+	kindChoices    wire.Kind = 10
+	kindTables     wire.Kind = 11
+	kindCombining  wire.Kind = 12
+	kindLast       wire.Kind = 13
+	kindShares     wire.Kind = 14
+)
+
+const (
+	nonceSize = 32
+	maxStart  = 1 + 1 + 34 + 5 + 34
+	// grace is how long a failing side waits for the peer to read why.
+	grace = 2 * time.Second
+)
+
+// startMessage opens a side: who it is, which run it means, how many blocks of it are durable,
+// and a nonce that no other attempt has.
+type startMessage struct {
+	_       struct{} `codec:",toarray"`
+	Role    uint8
+	Session [32]byte
+	Blocks  uint32
+	Nonce   [nonceSize]byte
+}
+
+// run is one attempt at a run, on one stream.
+type run struct {
+	ctx     context.Context
+	conn    *wire.Conn
+	stream  io.ReadWriter
+	session Session
+	layout  he.Layout
+	role    role
+	length  int // of the own list
+	journal records
+	report  Progress
+	params  *he.Parameters
+
+	order      []int // own position in each place of the own list; −1 where it only fills up
+	durable    int   // blocks that the own journal holds
+	first      int   // block from which both go on
+	comparison [32]byte
+}
+
+func newRun(ctx context.Context, rw io.ReadWriter, s Session, as role, length int, j Journal, p Progress) (*run, error) {
+	if err := s.Check(); err != nil {
+		return nil, err
+	}
+	places := s.Probes
+	if as == answerer {
+		places = s.Templates
+	} else if Commit(s.Secret) != s.Commitment {
+		return nil, errors.New("session: the secret is not the one committed to")
+	}
+	if length > places {
+		return nil, fmt.Errorf("session: a list of %d for %d places", length, places)
+	}
+	if p == nil {
+		p = func(int64, int64) {}
+	}
+	params, err := he.New()
+	if err != nil {
+		return nil, err
+	}
+	order, err := s.order(as, length)
+	if err != nil {
+		return nil, err
+	}
+	return &run{
+		order: order,
+		ctx:   ctx, conn: wire.NewConn(rw), stream: rw, session: s, layout: s.layout(), role: as, length: length,
+		journal: records{j}, report: p, params: params,
+	}, nil
+}
+
+// finish runs a side between Start and Done. The stream is reset when the context ends, and
+// after a failure, as soon as the peer has had time to read why.
+func (r *run) finish(work func() error) (Result, error) {
+	ended := make(chan struct{})
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		select {
+		case <-r.ctx.Done():
+			reset(r.stream)
+		case <-ended:
+		}
+	})
+	err := r.attempt(work)
+	if err != nil && r.ctx.Err() == nil {
+		r.giveUp(err)
+	}
+	close(ended)
+	watch.Wait()
+	if err != nil {
+		reset(r.stream)
+		if cause := context.Cause(r.ctx); cause != nil {
+			err = cause
+		}
+		return Result{}, fmt.Errorf("similar: %w", err)
+	}
+	positions, err := r.positions()
+	if err != nil {
+		return Result{}, fmt.Errorf("similar: %w", err)
+	}
+	queries, err := r.journal.queries(r.ctx)
+	if err != nil {
+		return Result{}, fmt.Errorf("similar: %w", err)
+	}
+	return Result{Positions: positions, Queries: queries, BytesSent: r.conn.Sent(), BytesReceived: r.conn.Received()}, nil
+}
+
+func (r *run) attempt(work func() error) error {
+	if err := r.start(); err != nil {
+		return err
+	}
+	if err := work(); err != nil {
+		return err
+	}
+	return r.meet(func() error { return r.conn.SendBytes(kindDone, nil) }, func() error {
+		_, err := r.conn.ExpectBytes(kindDone, 0)
+		return err
+	})
+}
+
+// meet sends while it receives, where both sides send first.
+func (r *run) meet(send, receive func() error) error {
+	sent := make(chan error, 1)
+	go func() { sent <- send() }()
+	err := receive()
+	if err != nil {
+		r.giveUp(err) // waits for send, or ends it
+	}
+	return errors.Join(err, <-sent)
+}
+
+// start exchanges Start and settles from which block both go on.
+func (r *run) start() error {
+	own, err := r.journal.open(r.ctx, r.session, r.role)
+	if err != nil {
+		return err
+	}
+	mine := startMessage{Role: uint8(r.role), Session: r.session.digest(), Blocks: uint32(own)}
+	if _, err := rand.Read(mine.Nonce[:]); err != nil {
+		return fmt.Errorf("draw nonce: %w", err)
+	}
+	var theirs startMessage
+	err = r.meet(func() error { return r.conn.Send(kindStart, &mine) }, func() error {
+		return r.conn.Expect(kindStart, maxStart, &theirs)
+	})
+	if err != nil {
+		return err
+	}
+	switch {
+	case theirs.Role != uint8(asker+answerer-r.role):
+		return &wire.ProtocolError{Code: wire.Unexpected, Err: fmt.Errorf("start of role %d", theirs.Role)}
+	case theirs.Session != mine.Session:
+		return &wire.ProtocolError{Code: wire.Altered, Err: errors.New("start: the peer means another session")}
+	case int64(theirs.Blocks) > int64(r.session.blocks()):
+		return malformed("start: %d blocks of %d", theirs.Blocks, r.session.blocks())
+	case int(theirs.Blocks)+window < own:
+		return malformed("start: the peer lacks %d blocks that it had", own-int(theirs.Blocks))
+	}
+	r.durable, r.first = own, min(own, int(theirs.Blocks))
+	nonces := [2][nonceSize]byte{mine.Nonce, theirs.Nonce}
+	if r.role == answerer {
+		nonces[0], nonces[1] = nonces[1], nonces[0]
+	}
+	r.comparison = r.session.comparison(nonces)
+	return nil
+}
+
+// compared are the parameters of the comparison, whose sender is the answerer.
+func (r *run) compared() compare.Parameters {
+	learns := map[Learns]compare.Learns{AskerLearns: compare.ChooserLearns, AnswererLearns: compare.SenderLearns, BothLearn: compare.BothLearn}
+	return compare.Parameters{Session: r.comparison, Threshold: int16(r.session.Threshold), Learns: learns[r.session.Learns]}
+}
+
+// expect receives a frame of exactly one length.
+func (r *run) expect(k wire.Kind, size int) ([]byte, error) {
+	b, err := r.conn.ExpectBytes(k, uint32(size))
+	if err == nil && len(b) != size {
+		err = malformed("frame of kind %d: %d bytes, not %d", k, len(b), size)
+	}
+	return b, err
+}
+
+// giveUp tells the peer why this side stops, unless the peer is the one who said so. A write
+// error changes nothing any more.
+func (r *run) giveUp(cause error) {
+	var peer *wire.PeerError
+	var protocol *wire.ProtocolError
+	late := time.AfterFunc(grace, func() { reset(r.stream) }) // in case that nobody reads
+	defer late.Stop()
+	switch {
+	case errors.As(cause, &peer):
+	case errors.As(cause, &protocol):
+		_ = r.conn.SendError(protocol.Code)
+	default:
+		_ = r.conn.SendError(wire.Internal)
+	}
+}
+
+// malformed blames the peer for bytes that break the layout.
+func malformed(format string, args ...any) error {
+	return &wire.ProtocolError{Code: wire.Malformed, Err: fmt.Errorf(format, args...)}
+}
+
+// blame turns an error of cryptography into the fault of the peer whose bytes they were.
+func blame(err error) error {
+	var code wire.Code
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, he.ErrMalformed), errors.Is(err, ot.ErrSize), errors.Is(err, compare.ErrSize), errors.Is(err, compare.ErrMalformed):
+		code = wire.Malformed
+	case errors.Is(err, ot.ErrElement):
+		code = wire.BadPoint
+	case errors.Is(err, ot.ErrProof), errors.Is(err, ot.ErrTrees):
+		code = wire.BadProof
+	default:
+		return err
+	}
+	return &wire.ProtocolError{Code: code, Err: err}
+}
+
+// reset ends all reads and writes of a stream, in the strongest way that it offers. A plain
+// reader and writer offers none: then the caller's context must end them.
+func reset(stream io.ReadWriter) {
+	switch s := stream.(type) {
+	case interface{ Reset() }:
+		s.Reset()
+	case interface{ Reset() error }:
+		_ = s.Reset() // it is of no more use in any case
+	case io.Closer:
+		_ = s.Close()
+	}
+}

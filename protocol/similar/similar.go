@@ -1,0 +1,154 @@
+// Package similar tells which vectors of two nodes reach an agreed inner product, and neither
+// side a score or a vector of the other's.
+//
+// The asker's vectors are probes, the answerer's templates: embeddings of faces under one
+// model, or features of names. Scores come about encrypted and end as additive shares
+// (crypto/he); a two-party comparison with the threshold turns each pair of shares into one
+// bit (crypto/compare):
+//
+//	asker                                             answerer
+//	Start {session, blocks durable}   ◄──────────►    Start {session, blocks durable}
+//	                                  ◄───────────    Request   base transfers
+//	Base                               ──────────►
+//	for each batch of up to 4,096 probes:
+//	PublicKey, Ciphertexts             ──────────►
+//	for each window of up to 16 blocks:
+//	                                  ◄───────────    Replies   shares, under encryption
+//	Columns                            ──────────►
+//	                                  ◄───────────    Challenges
+//	Choices                            ──────────►
+//	                                  ◄───────────    Tables
+//	Combining                          ──────────►
+//	                                  ◄───────────    Last
+//	Shares (if the answerer learns)    ──────────►
+//	Done                              ◄──────────►    Done
+//
+// A block is one reply of crypto/he: up to 4,096 pairs. Templates take part in a secret order
+// of the answerer's, so that a side learns how many of the other's vectors each of its own
+// reaches, and which of its own reach the same one, but not where that stands in a list.
+//
+// Both sides follow the protocol, or this is worth nothing: it is semi-honest, and the
+// agreement must say so. An asker with malformed ciphertexts opens templates; one with
+// invented probes learns of templates by many yes and no; one that moves its shares asks with
+// another threshold. An answerer can do the last two likewise. Against that stand the quota
+// on pairs of probe and template, the bound on repeats, and the asker's commitment to the
+// secret that all its ciphertexts come from: opened with the probes, it lets an auditor
+// recompute every byte (Audit). What a run promises against a side that follows the protocol,
+// and who only reads the bytes, stands in SPEC.md, with frames and leakage.
+package similar
+
+import (
+	"context"
+	"errors"
+	"io"
+	"iter"
+
+	"entente/crypto/he"
+)
+
+const (
+	// Name is the suite's name in an agreement.
+	Name = "similar"
+	// MaxDimension is the most coordinates of a vector.
+	MaxDimension = he.MaxDimension
+	// MaxSquare is the largest squared norm of a vector: so scores lie within ±2¹⁴, and with a
+	// threshold up to 2¹⁴ − 1 no difference leaves the 16 bits of a share.
+	MaxSquare = 1 << 14
+	// MaxThreshold is the largest threshold, and 1 the least: pairs with a vector that only
+	// fills a list up have score 0, and are never hits.
+	MaxThreshold = MaxSquare - 1
+	// MaxPairs is how many pairs one run has at most, places that fill up counted; see he.MaxPairs.
+	MaxPairs = he.MaxPairs
+	// SecretSize is the length of a run's secret in bytes.
+	SecretSize = 32
+
+	// window is how many blocks are under way at once: 65,536 pairs, some 7 MB of messages.
+	window = 16
+	// maxAttempts is how often a run may break and go on. Whoever breaks it on purpose has one
+	// window's pairs compared again, perhaps with other shares.
+	maxAttempts = 100
+	maxModel    = 64 // bytes
+)
+
+// Errors on which a caller branches.
+var (
+	// ErrChanged says that a journal belongs to another run than the one given.
+	ErrChanged = errors.New("the list or the agreement is not the one that the run began with")
+	// ErrRepeated says that a run has broken too often to go on.
+	ErrRepeated = errors.New("the run has broken too often")
+)
+
+// Learns says which sides learn the bits.
+type Learns uint8
+
+// Sides that learn.
+const (
+	AskerLearns Learns = 1 + iota
+	AnswererLearns
+	BothLearn
+)
+
+func (l Learns) asker() bool    { return l&AskerLearns != 0 }
+func (l Learns) answerer() bool { return l&AnswererLearns != 0 }
+
+// Probes are the asker's vectors, unique and in the same order each time.
+type Probes interface {
+	Len() int
+	// All gives the vectors in order.
+	All() iter.Seq2[[]int8, error]
+}
+
+// Templates are the answerer's vectors. They are read out of order, and again for each batch
+// of probes, and never all held in memory.
+type Templates interface {
+	Len() int
+	// Vectors returns those at the given positions, in that order.
+	Vectors(ctx context.Context, positions []int) ([][]int8, error)
+}
+
+// Journal is what a run keeps to go on after a disconnect. It belongs to one run, and lives as
+// long as the run's secret; neither may come back from a backup.
+type Journal interface {
+	// Put stores a record of a flow and returns when it is durable. Sequence numbers of a
+	// flow run from 0 without gaps; calls do not overlap.
+	Put(ctx context.Context, flow string, sequence int, data []byte) error
+	// Chunks returns the records of a flow in sequence order. The caller does not keep the
+	// slices and puts nothing into the flow meanwhile.
+	Chunks(ctx context.Context, flow string) iter.Seq2[[]byte, error]
+}
+
+// Result is what one side learned.
+type Result struct {
+	// Positions are the own ones that reach the threshold with some vector of the other's,
+	// ascending.
+	Positions []int
+	// Queries are, at the answerer, the digests of the queries that it got, one for each batch.
+	// What Queries gives for an asker's opened secret and probes must be the same.
+	Queries [][32]byte
+	// BytesSent and BytesReceived are those of the last attempt, frames included.
+	BytesSent, BytesReceived uint64
+}
+
+// Progress is told how many pairs are compared, of how many. It must return quickly.
+type Progress func(done, total int64)
+
+// Ask runs the asker's side until both are done. When it fails the stream is reset and of no
+// more use; called again over a new one with the same session, probes and journal it goes on
+// where it stopped. A peer's fault is a *wire.ProtocolError, what the peer says a
+// *wire.PeerError; errors.Is ErrChanged or ErrRepeated if it can never go on.
+func Ask(ctx context.Context, rw io.ReadWriter, s Session, probes Probes, j Journal, p Progress) (Result, error) {
+	r, err := newRun(ctx, rw, s, asker, probes.Len(), j, p)
+	if err != nil {
+		return Result{}, err
+	}
+	return r.finish(func() error { return r.ask(probes) })
+}
+
+// Answer is Ask for the answerer.
+func Answer(ctx context.Context, rw io.ReadWriter, s Session, templates Templates, j Journal, p Progress) (Result, error) {
+	r, err := newRun(ctx, rw, s, answerer, templates.Len(), j, p)
+	if err != nil {
+		return Result{}, err
+	}
+	return r.finish(func() error { return r.answer(templates) })
+}
