@@ -10,7 +10,7 @@ func packedSize(limb, count int) int { return (count*modulusBits(limb) + 7) / 8 
 
 // CiphertextSize is the length in bytes of a query's ciphertext, and of its public key: the
 // first polynomial, limb after limb. The second one comes from the public seed.
-const CiphertextSize = Degree * (28 + 3*27) / 8
+const CiphertextSize = Degree * (28 + 3*26) / 8
 
 // ReplySize is the length of a reply in bytes: the first polynomial as far as it is used,
 // then the second, modulo q₀.

@@ -121,7 +121,7 @@ func FuzzReply(f *testing.F) {
 		f.Fatal(err)
 	}
 	l := Layout{Dimension: 8, Slots: 1, Split: 8}
-	q, err := p.NewQuery(l, Seeds{Public: [SeedSize]byte{1}}, nil)
+	q, err := p.NewQuery(l, Seeds{Public: [SeedSize]byte{1}, secret: [SeedSize]byte{2}}, nil)
 	if err != nil {
 		f.Fatal(err)
 	}

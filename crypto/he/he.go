@@ -14,17 +14,19 @@
 //	                                                  + encryption of zero + flooding + r
 //	Open: the share  ◄────────────────────────────    switched to one modulus
 //
-// Promises. Against an answerer who may do anything: it learns nothing of the probes but
-// their number (128-bit security of ring learning with errors, see Parameters). Against an
-// asker who follows the protocol, whichever seed it takes: it learns nothing of a template but
-// what the shares are later used for, up to a statistical distance below 2⁻⁴⁰ over
-// MaxPairs pairs (flooding, see Parameters).
+// Promises. Against an answerer who may do anything, as long as nothing that depends on the
+// asker's shares reaches it: it learns nothing of the probes but their number (ring learning with
+// errors, see Parameters). Against an asker whose ciphertexts and public key come from a seed
+// as they should, whichever it is: a reply shows its shares, and nothing else of a template
+// (flooding and ring learning with errors, see Parameters).
 //
 // What it does not promise. An asker that encrypts other errors than its seed gives, or
 // ciphertexts of nothing sensible, can open templates in spite of the flooding; it is caught
 // only if its seeds are opened (Query.Audit). An answerer can add up anything it likes: the
-// asker cannot tell. Nothing here hides how many templates there are, nor how long it takes,
-// which depends on sizes alone.
+// asker cannot tell. If it then sees any outcome that the asker's shares decide, it has an
+// oracle for decryption and gets the key, and with it the probes: so whoever shows an answerer
+// outcomes must be able to have its replies opened too. Nothing here hides how many templates
+// there are, nor how long it takes, which depends on sizes alone.
 //
 // Lattigo's ring arithmetic is used (transforms, rescaling), not its encryption: errors must
 // come from a committed seed, in a form that others can recompute, and its floating-point
@@ -50,21 +52,23 @@ const (
 	MaxSquare    = 1<<15 - 1
 	limbs        = 4
 
-	floodBits = 92 // flooding is uniform in [−2⁹¹, 2⁹¹)
+	floodBits    = 89 // flooding is uniform in [−2⁸⁸, 2⁸⁸)
+	lowFloodBits = 45 // of them are drawn as one number
 )
 
-// MaxPairs is how many pairs of probe and template one asker may have from one answerer
-// before both take new rules of distance into account; see Parameters for the calculation.
-const MaxPairs = 1 << 31
+// MaxPairs is how many pairs of places for probe and template an answerer may give one asker in
+// all, in the span for which it wants the distance of Parameters. One query knows only its own:
+// whoever keeps quotas must count them.
+const MaxPairs = 1 << 29
 
-// The moduli: the largest prime below 2²⁸, and the three largest below 2²⁷, that are 1 modulo
+// The moduli: the largest prime below 2²⁸, and the three largest below 2²⁶, that are 1 modulo
 // 2¹⁷. So transforms of length N exist, Q = q₀·q₁·q₂·q₃ is 1 modulo 2¹⁶, and a product of two
 // residues fits into 56 bits: 256 of them are added up in a word.
 const (
 	q0 = 268042241
-	q1 = 132120577
-	q2 = 130809857
-	q3 = 127795201
+	q1 = 65929217
+	q2 = 64749569
+	q3 = 63700993
 )
 
 // Errors.
@@ -77,10 +81,12 @@ var (
 // Parameters are the one set in use, with what is calculated from it. Immutable; for
 // concurrent use.
 //
-// Security. N = 4096 with log₂ Q = 108.87 ≤ 109, secrets uniform in {−1, 0, 1}: 128 bits
-// against classical attacks by the tables of the Homomorphic Encryption Standard (2018). There
-// is no other modulus, since no keys are switched. Errors are centred binomial with η = 24,
-// of standard deviation √12 = 3.46 (the standard: at least 3.2) and never above 24.
+// Security. N = 4096 with log₂ Q = 105.85, secrets uniform in {−1, 0, 1}: 128 bits against
+// classical attacks by the tables of the Homomorphic Encryption Standard (2018), which allow
+// 109, and within the 106 that newer ones are quoted with (Bossuat et al., ePrint 2024/463).
+// No claim is made against a quantum computer: it would need about a third less. There is no
+// other modulus, since no keys are switched. Errors are centred binomial with η = 24, of
+// standard deviation √12 = 3.46 (the standard: at least 3.2) and never above 24.
 //
 // Noise. Let ‖p‖², ‖g‖² ≤ MaxSquare for probe and template, so that every score lies strictly
 // within ±2¹⁵ (Cauchy–Schwarz). A reply's coefficient adds up at most N·D products of errors
@@ -96,15 +102,20 @@ var (
 // e₁·s + e₀ below 15.3·3.47·√4097 < 2^11.8; the message wraps at most once, which adds Q mod
 // 2¹⁶ = 1. All together stay below 2^19.4.
 //
-// Flooding. f uniform in [−2⁹¹, 2⁹¹) hides a shift by b up to the distance b/2⁹², here
-// 2^−72.6; over the 2³¹ coefficients of MaxPairs 2^−41.6.
+// Hiding. (1) f uniform in [−2⁸⁸, 2⁸⁸) hides a shift by b up to the statistical distance
+// b/2⁸⁹, here 2^−69.6, over MaxPairs coefficients 2^−40.6: so what the asker decrypts is as
+// if the noise were f alone, whatever u, e₀ and e₁ are. (2) Given that, the second polynomial,
+// a·u + e₁ added, is a sample of ring learning with errors with the secret u of one reply, and
+// so looks uniform; the first follows from it and from what is decrypted. (3) Switching the
+// modulus and leaving coefficients out work on these alone. A public key that no seed gives
+// breaks (1), and then u and the rest: it belongs to what is audited.
 //
-// Correctness. The message is scaled by Δ = (Q−1)/2¹⁶ > 2^92.8, and the noise below
-// 2⁹¹ + 2³⁰ < Δ/2. After the switch to q₀ it is below 2⁹¹·q₀/Q + 1 + ρ < 1123 + ρ, where ρ
+// Correctness. The message is scaled by Δ = (Q−1)/2¹⁶ > 2^89.8, and the noise below
+// 2⁸⁸ + 2³⁰ < Δ/2. After the switch to q₀ it is below 2⁸⁸·q₀/Q + 1 + ρ < 1140 + ρ, where ρ
 // comes from rounding the second polynomial: a sum of at most N uniform values in ±½ times
-// s, of standard deviation at most √(N/12) < 18.5, sub-Gaussian with ½·√N = 32, and above 900
-// with probability below 2·e^(−900²/(2·32²)) < 2⁻⁵⁶⁹. A share is wrong only from
-// q₀/2¹⁷ = 2045 on. So decryption does not fail.
+// s, sub-Gaussian with ½·√N = 32, and above 900 with probability below
+// 2·e^(−900²/(2·32²)) < 2⁻⁵⁶⁹. A share is wrong only from q₀/2¹⁷ = 2045 on. So decryption does
+// not fail.
 type Parameters struct {
 	ring *ring.Ring // modulo q₀, q₁, q₂, q₃
 	limb [limbs]constants
@@ -114,8 +125,8 @@ type Parameters struct {
 type constants struct {
 	barrett
 	delta   uint64        // Δ
-	half    uint64        // 2⁴⁶: the upper half of a flooding's bits
-	flood   uint64        // −2⁹¹
+	half    uint64        // 2⁴⁵: what the upper half of a flooding counts
+	flood   uint64        // −2⁸⁸
 	inverse [limbs]uint64 // of the moduli behind it
 }
 
@@ -129,7 +140,7 @@ func New() (*Parameters, error) {
 	one := big.NewInt(1)
 	delta := new(big.Int).Rsh(r.Modulus(), ShareBits) // Q is 1 modulo 2¹⁶
 	flood := new(big.Int).Neg(new(big.Int).Lsh(one, floodBits-1))
-	half := new(big.Int).Lsh(one, floodBits/2)
+	half := new(big.Int).Lsh(one, lowFloodBits)
 	for i := range p.limb {
 		k, q := &p.limb[i], new(big.Int).SetUint64(modulus(i))
 		residue := func(x *big.Int) uint64 { return new(big.Int).Mod(x, q).Uint64() }
@@ -147,7 +158,7 @@ func modulusBits(limb int) int {
 	if limb == 0 {
 		return 28
 	}
-	return 27
+	return 26
 }
 
 func modulus(limb int) uint64 { return [limbs]uint64{q0, q1, q2, q3}[limb] }

@@ -95,7 +95,7 @@ func TestModuli(t *testing.T) {
 		}
 		Q.Mul(Q, q)
 	}
-	if Q.BitLen() > 109 || new(big.Int).Mod(Q, big.NewInt(1<<ShareBits)).Int64() != 1 {
+	if Q.BitLen() > 106 || new(big.Int).Mod(Q, big.NewInt(1<<ShareBits)).Int64() != 1 {
 		t.Errorf("Q has %d bits", Q.BitLen())
 	}
 	// Flooding and all noise fit beside a message, before the switch and after it.
@@ -105,7 +105,7 @@ func TestModuli(t *testing.T) {
 		t.Error("noise can be larger than half of Δ")
 	}
 	noise.Rsh(noise, 1).Mul(noise, big.NewInt(q0)).Div(noise, Q)
-	if got := noise.Int64() + 1; got > 1123 || got+900 >= q0>>(ShareBits+1) {
+	if got := noise.Int64() + 1; got > 1140 || got+900 >= q0>>(ShareBits+1) {
 		t.Errorf("noise after the switch: %d", got)
 	}
 }

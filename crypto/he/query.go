@@ -3,6 +3,7 @@ package he
 import (
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/tuneinsight/lattigo/v5/ring"
@@ -12,6 +13,8 @@ import (
 // Secret gives key and errors, and stays with the asker, who commits to it before. They must
 // be drawn apart: whoever has Secret reads the probes. Neither may be used for a second query,
 // since two ciphertexts under one key and error differ by their plaintexts.
+//
+// It prints nothing of the secret one.
 type Seeds struct {
 	Public [SeedSize]byte
 	secret [SeedSize]byte
@@ -19,11 +22,14 @@ type Seeds struct {
 
 // NewSeeds takes both seeds; secret is what the asker committed to.
 func NewSeeds(public, secret [SeedSize]byte) (Seeds, error) {
-	if public == secret {
-		return Seeds{}, errors.New("public and secret seed are the same")
+	if public == secret || secret == [SeedSize]byte{} {
+		return Seeds{}, errors.New("the secret seed is the public one, or zero")
 	}
 	return Seeds{Public: public, secret: secret}, nil
 }
+
+// Format hides the secret seed from every verb of package fmt.
+func (s Seeds) Format(f fmt.State, _ rune) { io.WriteString(f, "[seeds]") }
 
 // Query is the asker's side: a secret key, its public key and the ciphertexts of its probes.
 // For one goroutine.
@@ -118,6 +124,9 @@ func expand(public [SeedSize]byte, index uint32, out ring.Poly) {
 	}
 }
 
+// Format hides key and probes from every verb of package fmt.
+func (q *Query) Format(f fmt.State, _ rune) { io.WriteString(f, "[query]") }
+
 // Opener reads replies to a query.
 type Opener struct {
 	params *Parameters
@@ -125,6 +134,9 @@ type Opener struct {
 	key    []uint64 // s modulo q₀, transformed
 	a, b   []uint64
 }
+
+// Format hides the key from every verb of package fmt.
+func (o *Opener) Format(f fmt.State, _ rune) { io.WriteString(f, "[opener]") }
 
 // Opener returns a reader of replies, which forgets the probes.
 func (q *Query) Opener() *Opener {

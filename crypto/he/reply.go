@@ -57,7 +57,7 @@ func (a *Answerer) Take(ciphertext []byte) error {
 	if a.taken >= a.layout.Ciphertexts() {
 		return fmt.Errorf("take ciphertext: %w: there are more than %d", ErrMalformed, a.layout.Ciphertexts())
 	}
-	c := [2]ring.Poly{a.params.ring.NewPoly(), a.params.ring.NewPoly()}
+	c := a.fresh.sums
 	if err := unpackPoly(ciphertext, c[0].Coeffs); err != nil {
 		return fmt.Errorf("take ciphertext %d: %w", a.taken, err)
 	}
@@ -89,7 +89,7 @@ type Reply struct {
 }
 
 // Replies answers for the templates of a gallery, in order. random gives SeedSize bytes a
-// reply, which must never come again. Errors: ErrLayout if the gallery is for another layout,
+// reply; a seed must never come again for another query or other templates. Errors: ErrLayout if the gallery is for another layout,
 // ErrMalformed if the query is not whole, the context's and random's.
 func (a *Answerer) Replies(ctx context.Context, g *Gallery, random io.Reader) ([]Reply, error) {
 	if a.taken != a.layout.Ciphertexts() {
@@ -150,7 +150,7 @@ func (a *Answerer) addZero(sums [2]ring.Poly, seed [SeedSize]byte) {
 	}
 }
 
-// flood adds noise uniform in [−2⁹¹, 2⁹¹), and a mask r uniform modulo 2¹⁶ of which it
+// flood adds noise uniform in [−2⁸⁸, 2⁸⁸), and a mask r uniform modulo 2¹⁶ of which it
 // returns −r, to the coefficients that are used.
 func (a *Answerer) flood(c ring.Poly, seed [SeedSize]byte) []uint16 {
 	s := newStream(replyLabel, seed, 1)
@@ -161,8 +161,8 @@ func (a *Answerer) flood(c ring.Poly, seed [SeedSize]byte) []uint16 {
 		shares[i] = -mask
 		x := binary.LittleEndian.Uint64(d)
 		y := uint64(binary.LittleEndian.Uint32(d[8:]))
-		bottom := x & (1<<(floodBits/2) - 1)
-		top := (x>>(floodBits/2) | y<<(64-floodBits/2)) & (1<<(floodBits/2) - 1)
+		bottom := x & (1<<lowFloodBits - 1)
+		top := (x>>lowFloodBits | y<<(64-lowFloodBits)) & (1<<(floodBits-lowFloodBits) - 1)
 		for limb := range limbs {
 			k := &a.params.limb[limb]
 			// Each product is below 2⁵⁶, the rest below 2⁴⁷.
@@ -187,7 +187,7 @@ func (p *Parameters) toFirst(c ring.Poly, used int) []uint64 {
 				if x += half; x >= q {
 					x -= q
 				}
-				to[i] = k.reduce((to[i] + half + 2*k.q - x) * inverse) // x < 2²⁷ < 2q
+				to[i] = k.reduce((to[i] + half + 2*k.q - x) * inverse) // x < 2²⁶ < 2q
 			}
 		}
 	}

@@ -2,9 +2,9 @@ package similar
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"fmt"
 
 	"entente/crypto/compare"
 	"entente/crypto/he"
@@ -12,7 +12,7 @@ import (
 
 // answer takes a query for each batch that has blocks left, and compares its scores with the
 // asker.
-func (r *run) answer(templates Templates) error {
+func (r *run) answer() error {
 	sender, request, err := compare.NewSender(r.compared(), rand.Reader)
 	if err != nil {
 		return err
@@ -29,15 +29,12 @@ func (r *run) answer(templates Templates) error {
 	}
 	each := r.session.replies()
 	for batch := r.first / each; batch < r.session.batches(); batch++ {
-		q, err := r.take()
+		a, err := r.take(batch)
 		if err != nil {
 			return err
 		}
-		if err := r.journal.query(r.ctx, batch, q.digest); err != nil {
-			return err
-		}
 		for at := max(batch*each, r.first); at < (batch+1)*each; at += window {
-			if err := r.answerWindow(sender, q, templates, at, min(window, (batch+1)*each-at)); err != nil {
+			if err := r.answerWindow(sender, a, at, min(window, (batch+1)*each-at)); err != nil {
 				return err
 			}
 		}
@@ -45,109 +42,126 @@ func (r *run) answer(templates Templates) error {
 	return nil
 }
 
-// taken is a batch's query, the digest of all its bytes, and replies that are not sent yet.
-type taken struct {
-	*he.Answerer
-	digest [32]byte
-	ready  []he.Reply
-}
-
-func (r *run) take() (*taken, error) {
-	digest := sha256.New()
+// take receives a batch's query.
+func (r *run) take(batch int) (*answering, error) {
 	head, err := r.expect(kindPublicKey, he.SeedSize+he.CiphertextSize)
 	if err != nil {
 		return nil, err
 	}
-	digest.Write(head)
-	a, err := r.params.NewAnswerer(r.layout, [he.SeedSize]byte(head), head[he.SeedSize:])
+	a, err := newAnswering(r.params, &r.session, &r.list, head)
 	if err != nil {
 		return nil, blame(err)
 	}
+	digest := sha256.New()
+	digest.Write(head)
 	for range r.layout.Ciphertexts() {
 		c, err := r.expect(kindCiphertext, he.CiphertextSize)
 		if err != nil {
 			return nil, err
 		}
 		digest.Write(c)
-		if err := a.Take(c); err != nil {
+		if err := a.query.Take(c); err != nil {
 			return nil, blame(err)
 		}
 	}
-	return &taken{Answerer: a, digest: [32]byte(digest.Sum(nil))}, nil
+	a.digest = [32]byte(digest.Sum(nil))
+	return a, r.journal.theirs(r.ctx, queriesFlow, batch, a.digest)
+}
+
+// answering makes the replies to one batch's query.
+type answering struct {
+	params  *he.Parameters
+	session *Session
+	list    *list
+	query   *he.Answerer
+	digest  [32]byte // of the query
+	ready   []reply  // made already
+}
+
+// reply is one, with the digest of the vectors that it is for.
+type reply struct {
+	he.Reply
+	inputs [32]byte
+}
+
+// newAnswering takes the body of a query's first frame.
+func newAnswering(p *he.Parameters, s *Session, l *list, head []byte) (*answering, error) {
+	q, err := p.NewAnswerer(s.layout(), [he.SeedSize]byte(head), head[he.SeedSize:])
+	if err != nil {
+		return nil, err
+	}
+	return &answering{params: p, session: s, list: l, query: q}, nil
 }
 
 // replies are those of a few blocks. They are made for as many templates at a time as share
 // one pass over the query, and those that are not wanted yet are kept.
-func (r *run) replies(q *taken, templates Templates, first, blocks int) ([]he.Reply, error) {
-	each := r.layout.Templates()
-	for len(q.ready) < blocks {
-		from := first + len(q.ready)
-		left := r.session.replies() - from%r.session.replies()
-		step := min(max(1, r.layout.Step()/each), left)
-		_, place := r.place(from, 0)
-		vectors, err := r.vectors(templates, r.order[place:place+step*each])
-		if err != nil {
-			return nil, fmt.Errorf("read templates: %w", err)
-		}
-		g, err := r.params.Gallery(r.layout, vectors)
-		if err != nil {
-			return nil, err
-		}
+func (a *answering) replies(ctx context.Context, first, blocks int) ([]reply, error) {
+	l := a.session.layout()
+	each := l.Templates()
+	for len(a.ready) < blocks {
+		from := first + len(a.ready)
+		step := min(max(1, l.Step()/each), a.session.replies()-from%a.session.replies())
+		var all [][]int8
 		var seeds bytes.Buffer
-		for i := range step {
-			seed := r.session.replySeed(q.digest, from+i)
+		made := make([]reply, step)
+		for i := range made {
+			_, place := a.session.place(from+i, 0)
+			vectors, inputs, err := a.list.read(ctx, place, each)
+			if err != nil {
+				return nil, err
+			}
+			seed := a.session.replySeed(from+i, a.digest, inputs)
 			seeds.Write(seed[:])
+			made[i].inputs, all = inputs, append(all, vectors...)
 		}
-		replies, err := q.Replies(r.ctx, g, &seeds)
+		g, err := a.params.Gallery(l, all)
 		if err != nil {
 			return nil, err
 		}
-		q.ready = append(q.ready, replies...)
+		replies, err := a.query.Replies(ctx, g, &seeds)
+		if err != nil {
+			return nil, err
+		}
+		for i := range made {
+			made[i].Reply = replies[i]
+		}
+		a.ready = append(a.ready, made...)
 	}
-	out := q.ready[:blocks]
-	q.ready = q.ready[blocks:]
+	out := a.ready[:blocks]
+	a.ready = a.ready[blocks:]
 	return out, nil
 }
 
-// vectors reads the templates of some places; what only fills up is zero.
-func (r *run) vectors(templates Templates, places []int) ([][]int8, error) {
-	var wanted []int
-	for _, position := range places {
-		if position >= 0 {
-			wanted = append(wanted, position)
-		}
-	}
-	read, err := templates.Vectors(r.ctx, wanted)
+// sendReplies sends a window's, once it is noted what they are.
+func (r *run) sendReplies(a *answering, first, blocks int) ([]reply, error) {
+	replies, err := a.replies(r.ctx, first, blocks)
 	if err != nil {
 		return nil, err
 	}
-	if len(read) != len(wanted) {
-		return nil, fmt.Errorf("%d vectors, not %d", len(read), len(wanted))
-	}
-	zero := make([]int8, r.session.Dimension)
-	out := make([][]int8, len(places))
-	for i, position := range places {
-		if out[i] = zero; position < 0 {
-			continue
-		}
-		if err := checkVector(r.layout, read[0]); err != nil {
+	for i, reply := range replies {
+		if err := r.journal.input(r.ctx, first+i, reply.inputs); err != nil {
 			return nil, err
 		}
-		out[i], read = read[0], read[1:]
+		if err := r.journal.own(r.ctx, repliesFlow, first+i, sha256.Sum256(reply.Ciphertext)); err != nil {
+			return nil, err
+		}
 	}
-	return out, nil
-}
-
-// answerWindow compares a few blocks, from first on.
-func (r *run) answerWindow(sender *compare.Sender, q *taken, templates Templates, first, blocks int) error {
-	replies, err := r.replies(q, templates, first, blocks)
-	if err != nil {
-		return err
+	if err := r.journal.begin(r.ctx, first, blocks); err != nil {
+		return nil, err
 	}
 	for _, reply := range replies {
 		if err := r.conn.SendBytes(kindReply, reply.Ciphertext); err != nil {
-			return err
+			return nil, err
 		}
+	}
+	return replies, nil
+}
+
+// answerWindow compares a few blocks, from first on.
+func (r *run) answerWindow(sender *compare.Sender, a *answering, first, blocks int) error {
+	replies, err := r.sendReplies(a, first, blocks)
+	if err != nil {
+		return err
 	}
 	pairs := r.layout.Pairs()
 	chunks := make([]*compare.SenderChunk, blocks)
@@ -170,7 +184,7 @@ func (r *run) answerWindow(sender *compare.Sender, q *taken, templates Templates
 	}
 	for i := range chunks {
 		var bits []bool
-		if r.session.Learns.answerer() {
+		if r.learned() {
 			shares, err := r.expect(kindShares, compare.SharesSize(pairs))
 			if err != nil {
 				return err
@@ -179,7 +193,7 @@ func (r *run) answerWindow(sender *compare.Sender, q *taken, templates Templates
 				return blame(err)
 			}
 		}
-		if err := r.journal.put(r.ctx, first+i, r.durable, bits); err != nil {
+		if err := r.keep(first+i, bits); err != nil {
 			return err
 		}
 	}

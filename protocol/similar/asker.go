@@ -2,8 +2,7 @@ package similar
 
 import (
 	"crypto/rand"
-	"fmt"
-	"iter"
+	"crypto/sha256"
 
 	"entente/crypto/compare"
 	"entente/crypto/he"
@@ -11,7 +10,7 @@ import (
 )
 
 // ask sends a query for each batch of probes that has blocks left, and compares what comes back.
-func (r *run) ask(probes Probes) error {
+func (r *run) ask() error {
 	request, err := r.expect(kindRequest, compare.RequestSize)
 	if err != nil {
 		return err
@@ -23,18 +22,9 @@ func (r *run) ask(probes Probes) error {
 	if err := r.conn.SendBytes(kindBase, base); err != nil {
 		return err
 	}
-	next, stop := iter.Pull2(probes.All())
-	defer stop()
 	each := r.session.replies()
-	for batch := range r.session.batches() {
-		own, err := readBatch(r.layout, next)
-		if err != nil {
-			return fmt.Errorf("read probes: %w", err)
-		}
-		if (batch+1)*each <= r.first {
-			continue
-		}
-		opener, err := r.query(batch, own)
+	for batch := r.first / each; batch < r.session.batches(); batch++ {
+		opener, err := r.query(batch)
 		if err != nil {
 			return err
 		}
@@ -47,44 +37,29 @@ func (r *run) ask(probes Probes) error {
 	return nil
 }
 
-// readBatch reads the next probes, as many as a query takes.
-func readBatch(l he.Layout, next func() ([]int8, error, bool)) (out [][]int8, err error) {
-	for len(out) < l.Slots {
-		v, err, ok := next()
-		if err != nil || !ok {
-			return out, err
-		}
-		if err := checkVector(l, v); err != nil {
-			return nil, err
-		}
-		out = append(out, v)
-	}
-	return out, nil
-}
-
-// checkVector holds a vector to what both sides agreed on.
-func checkVector(l he.Layout, v []int8) error {
-	if err := l.CheckVector(v); err != nil {
-		return err
-	}
-	square := 0
-	for _, x := range v {
-		square += int(x) * int(x)
-	}
-	if square > MaxSquare {
-		return fmt.Errorf("%w: its squared norm is above %d", he.ErrVector, MaxSquare)
-	}
-	return nil
-}
-
 // query sends a batch's ciphertexts.
-func (r *run) query(batch int, probes [][]int8) (*he.Opener, error) {
-	return r.session.query(r.params, batch, probes, r.conn.SendBytes)
+func (r *run) query(batch int) (*he.Opener, error) {
+	probes, inputs, err := r.list.read(r.ctx, batch*r.layout.Slots, r.layout.Slots)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.journal.input(r.ctx, batch, inputs); err != nil {
+		return nil, err
+	}
+	digest := sha256.New()
+	opener, err := r.session.query(r.params, batch, probes, inputs, func(k wire.Kind, b []byte) error {
+		digest.Write(b)
+		return r.conn.SendBytes(k, b)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return opener, r.journal.own(r.ctx, queriesFlow, batch, [32]byte(digest.Sum(nil)))
 }
 
 // query hands the frames of a batch's query to send.
-func (s *Session) query(p *he.Parameters, batch int, probes [][]int8, send func(wire.Kind, []byte) error) (*he.Opener, error) {
-	seeds, err := s.seeds(batch)
+func (s *Session) query(p *he.Parameters, batch int, probes [][]int8, inputs [32]byte, send func(wire.Kind, []byte) error) (*he.Opener, error) {
+	seeds, err := s.seeds(batch, inputs)
 	if err != nil {
 		return nil, err
 	}
@@ -116,6 +91,9 @@ func (r *run) askWindow(chooser *compare.Chooser, opener *he.Opener, first, bloc
 		if err != nil {
 			return err
 		}
+		if err := r.journal.theirs(r.ctx, repliesFlow, first+i, sha256.Sum256(reply)); err != nil {
+			return err
+		}
 		shares, err := opener.Open(reply)
 		if err != nil {
 			return blame(err)
@@ -123,6 +101,9 @@ func (r *run) askWindow(chooser *compare.Chooser, opener *he.Opener, first, bloc
 		if chunks[i], columns[i], err = chooser.Open(shares); err != nil {
 			return blame(err)
 		}
+	}
+	if err := r.journal.begin(r.ctx, first, blocks); err != nil {
+		return err
 	}
 	if err := r.sendAll(kindColumns, columns); err != nil {
 		return err
@@ -149,7 +130,7 @@ func (r *run) askWindow(chooser *compare.Chooser, opener *he.Opener, first, bloc
 			return blame(err)
 		}
 		shares[i] = own
-		if err := r.journal.put(r.ctx, first+i, r.durable, bits); err != nil {
+		if err := r.keep(first+i, bits); err != nil {
 			return err
 		}
 	}
@@ -190,5 +171,5 @@ func (r *run) sendAll(k wire.Kind, frames [][]byte) error {
 // done reports progress.
 func (r *run) done(blocks int) {
 	pairs := int64(r.layout.Pairs())
-	r.report(int64(max(blocks, r.durable))*pairs, int64(r.session.blocks())*pairs)
+	r.report(int64(max(blocks, r.journal.blocks))*pairs, int64(r.session.blocks())*pairs)
 }

@@ -1,9 +1,9 @@
 package similar
 
 import (
+	"context"
 	"crypto/sha256"
-	"fmt"
-	"iter"
+	"errors"
 
 	"entente/crypto/he"
 	"entente/protocol/wire"
@@ -11,36 +11,96 @@ import (
 
 // Queries are the digests of the queries that an asker with this session, its secret opened,
 // sends for these probes: SHA-256 of the bodies of PublicKey and all Ciphertexts of a batch. An
-// auditor compares them with those in the answerer's Result. If one differs the asker did not
+// auditor compares them with those of the run's Result. If one differs the asker did not
 // encrypt these probes, or not with errors from the secret that it had committed to.
-func Queries(s Session, probes Probes) ([][32]byte, error) {
+func Queries(ctx context.Context, s Session, probes Vectors) (out [][32]byte, err error) {
+	err = queries(ctx, s, probes, func(_ *he.Parameters, _ int, frames [][]byte) error {
+		out = append(out, digestOf(frames))
+		return nil
+	})
+	return out, err
+}
+
+// Replies are the digests of the replies that an answerer with this session, its secret
+// opened, sends for these templates, one for each block: SHA-256 of the body of Reply. It takes
+// the asker's session and probes opened too, for the query that they answer.
+func Replies(ctx context.Context, askers Session, probes Vectors, s Session, templates Vectors) (out [][32]byte, err error) {
 	if err := s.Check(); err != nil {
 		return nil, err
 	}
-	if Commit(s.Secret) != s.Commitment {
-		return nil, fmt.Errorf("%w: the secret is not the one committed to", ErrChanged)
+	if err := s.opened(answerer); err != nil {
+		return nil, err
 	}
-	params, err := he.New()
+	if askers.digest() != s.digest() {
+		return nil, errors.New("both sessions are not of one run")
+	}
+	l, err := s.list(answerer, templates)
 	if err != nil {
 		return nil, err
 	}
-	next, stop := iter.Pull2(probes.All())
-	defer stop()
-	out := make([][32]byte, s.batches())
-	for batch := range out {
-		own, err := readBatch(s.layout(), next)
+	err = queries(ctx, askers, probes, func(p *he.Parameters, batch int, frames [][]byte) error {
+		a, err := newAnswering(p, &s, &l, frames[0])
 		if err != nil {
-			return nil, fmt.Errorf("read probes: %w", err)
+			return err
 		}
-		digest := sha256.New()
-		_, err = s.query(params, batch, own, func(_ wire.Kind, body []byte) error {
-			digest.Write(body)
+		for _, c := range frames[1:] {
+			if err := a.query.Take(c); err != nil {
+				return err
+			}
+		}
+		a.digest = digestOf(frames)
+		for block := batch * s.replies(); block < (batch+1)*s.replies(); block++ {
+			replies, err := a.replies(ctx, block, 1)
+			if err != nil {
+				return err
+			}
+			out = append(out, sha256.Sum256(replies[0].Ciphertext))
+		}
+		return nil
+	})
+	return out, err
+}
+
+// queries gives the frames of each batch's query.
+func queries(ctx context.Context, s Session, probes Vectors, next func(p *he.Parameters, batch int, frames [][]byte) error) error {
+	if err := s.Check(); err != nil {
+		return err
+	}
+	if err := s.opened(asker); err != nil {
+		return err
+	}
+	l, err := s.list(asker, probes)
+	if err != nil {
+		return err
+	}
+	params, err := he.New()
+	if err != nil {
+		return err
+	}
+	for batch := range s.batches() {
+		own, inputs, err := l.read(ctx, batch*l.layout.Slots, l.layout.Slots)
+		if err != nil {
+			return err
+		}
+		var frames [][]byte
+		_, err = s.query(params, batch, own, inputs, func(_ wire.Kind, body []byte) error {
+			frames = append(frames, body)
 			return nil
 		})
 		if err != nil {
-			return nil, err
+			return err
 		}
-		out[batch] = [32]byte(digest.Sum(nil))
+		if err := next(params, batch, frames); err != nil {
+			return err
+		}
 	}
-	return out, nil
+	return nil
+}
+
+func digestOf(frames [][]byte) [32]byte {
+	digest := sha256.New()
+	for _, b := range frames {
+		digest.Write(b)
+	}
+	return [32]byte(digest.Sum(nil))
 }

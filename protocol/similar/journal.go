@@ -3,6 +3,7 @@ package similar
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -11,49 +12,151 @@ import (
 
 // Flows of a journal.
 const (
-	attemptsFlow = "similar/attempts" // the session's digest, once for each attempt
-	queriesFlow  = "similar/queries"  // answerer: the digest of each batch's query
-	blocksFlow   = "similar/blocks"   // a bit for each pair of a block that is done; empty if this side does not learn them
+	runFlow     = "similar/run"     // the session's digest and the role, once
+	inputsFlow  = "similar/inputs"  // a keyed digest of the vectors of each batch (asker) or block (answerer)
+	queriesFlow = "similar/queries" // the digest of each batch's query
+	repliesFlow = "similar/replies" // the digest of each block's reply
+	begunFlow   = "similar/begun"   // block and number of blocks of each window that began
+	blocksFlow  = "similar/blocks"  // a bit for each pair of a block that is done; empty if this side does not learn them
 )
 
 // records are a run's journal.
-type records struct{ Journal }
+type records struct {
+	Journal
+	session *Session
+	role    role
+	known   map[string][][32]byte // flows of digests
+	begun   map[int]int           // windows that held a block
+	windows int
+	blocks  int // done
+}
 
-// open notes an attempt, and returns how many blocks are durable.
-func (j records) open(ctx context.Context, s Session, r role) (blocks int, err error) {
+// openRecords reads what a run left.
+func openRecords(ctx context.Context, j Journal, s *Session, r role) (*records, error) {
+	x := &records{Journal: j, session: s, role: r, known: map[string][][32]byte{}, begun: map[int]int{}}
 	digest := s.digest()
 	note := append(digest[:], byte(r))
-	attempts := 0
-	for b, err := range j.Chunks(ctx, attemptsFlow) {
+	notes := 0
+	for b, err := range j.Chunks(ctx, runFlow) {
 		if err != nil {
-			return 0, fmt.Errorf("read journal: %w", err)
+			return nil, fmt.Errorf("read journal: %w", err)
 		}
 		if !bytes.Equal(b, note) {
-			return 0, ErrChanged
+			return nil, ErrChanged
 		}
-		attempts++
+		notes++
 	}
-	if attempts >= maxAttempts {
-		return 0, fmt.Errorf("%w: %d times", ErrRepeated, attempts)
+	if notes == 0 {
+		if err := j.Put(ctx, runFlow, 0, note); err != nil {
+			return nil, fmt.Errorf("write journal: %w", err)
+		}
 	}
-	for _, err := range j.Chunks(ctx, blocksFlow) {
+	if err := x.read(ctx); err != nil {
+		return nil, fmt.Errorf("read journal: %w", err)
+	}
+	if x.blocks > s.blocks() {
+		return nil, fmt.Errorf("read journal: %w", ErrChanged)
+	}
+	return x, nil
+}
+
+func (x *records) read(ctx context.Context) error {
+	for _, flow := range []string{inputsFlow, queriesFlow, repliesFlow} {
+		for b, err := range x.Chunks(ctx, flow) {
+			if err != nil {
+				return err
+			}
+			if len(b) != 32 {
+				return ErrChanged
+			}
+			x.known[flow] = append(x.known[flow], [32]byte(b))
+		}
+	}
+	for b, err := range x.Chunks(ctx, begunFlow) {
 		if err != nil {
-			return 0, fmt.Errorf("read journal: %w", err)
+			return err
 		}
-		blocks++
+		if len(b) != 8 {
+			return ErrChanged
+		}
+		first, n := binary.BigEndian.Uint32(b), binary.BigEndian.Uint32(b[4:])
+		for i := range min(n, window) {
+			x.begun[int(first+i)]++
+		}
+		x.windows++
 	}
-	if blocks > s.blocks() || attempts == 0 && blocks > 0 {
-		return 0, ErrChanged
+	for _, err := range x.Chunks(ctx, blocksFlow) {
+		if err != nil {
+			return err
+		}
+		x.blocks++
 	}
-	if err := j.Put(ctx, attemptsFlow, attempts, note); err != nil {
-		return 0, fmt.Errorf("write journal: %w", err)
+	return nil
+}
+
+// begin notes that a window's blocks are about to be compared, and refuses it once one of them
+// has been too often.
+func (x *records) begin(ctx context.Context, first, n int) error {
+	for block := first; block < first+n; block++ {
+		if x.begun[block]++; x.begun[block] > maxBegun {
+			return fmt.Errorf("%w: block %d began %d times", ErrRepeated, block, maxBegun)
+		}
 	}
-	return blocks, nil
+	b := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, uint32(first)), uint32(n))
+	if err := x.Put(ctx, begunFlow, x.windows, b); err != nil {
+		return fmt.Errorf("write journal: %w", err)
+	}
+	x.windows++
+	return nil
+}
+
+// digest notes a digest of a flow, whose places come in order, and reports false if another was
+// noted before.
+func (x *records) digest(ctx context.Context, flow string, place int, digest [32]byte) (same bool, err error) {
+	known := x.known[flow]
+	switch {
+	case place < len(known):
+		return known[place] == digest, nil
+	case place > len(known):
+		return false, fmt.Errorf("journal: %w: place %d of flow %s", ErrChanged, place, flow)
+	}
+	if err := x.Put(ctx, flow, place, digest[:]); err != nil {
+		return false, fmt.Errorf("write journal: %w", err)
+	}
+	x.known[flow] = append(known, digest)
+	return true, nil
+}
+
+// input notes what vectors a batch or block has, under a key. They must be the same each time.
+func (x *records) input(ctx context.Context, place int, vectors [32]byte) error {
+	same, err := x.digest(ctx, inputsFlow, place, x.session.derive(inputLabel, place, vectors))
+	if err == nil && !same {
+		err = ErrChanged
+	}
+	return err
+}
+
+// theirs notes what the peer sent, which must be the same each time.
+func (x *records) theirs(ctx context.Context, flow string, place int, digest [32]byte) error {
+	same, err := x.digest(ctx, flow, place, digest)
+	if err == nil && !same {
+		err = &wire.ProtocolError{Code: wire.Altered, Err: fmt.Errorf("what comes again is not what came before: place %d of flow %s", place, flow)}
+	}
+	return err
+}
+
+// own notes what this side sends, which is the same each time.
+func (x *records) own(ctx context.Context, flow string, place int, digest [32]byte) error {
+	same, err := x.digest(ctx, flow, place, digest)
+	if err == nil && !same {
+		err = ErrChanged
+	}
+	return err
 }
 
 // put records a block, unless it is recorded already.
-func (j records) put(ctx context.Context, block, durable int, bits []bool) error {
-	if block < durable {
+func (x *records) put(ctx context.Context, block int, bits []bool) error {
+	if block < x.blocks {
 		return nil // it was repeated for the peer's sake
 	}
 	packed := make([]byte, (len(bits)+7)/8)
@@ -62,74 +165,36 @@ func (j records) put(ctx context.Context, block, durable int, bits []bool) error
 			packed[i/8] |= 1 << (i % 8)
 		}
 	}
-	if err := j.Put(ctx, blocksFlow, block, packed); err != nil {
+	if err := x.Put(ctx, blocksFlow, block, packed); err != nil {
 		return fmt.Errorf("write journal: %w", err)
 	}
+	x.blocks++
 	return nil
 }
 
-// query records the digest of a batch's query, which must be the one recorded before if there is
-// one. Batches come in order.
-func (j records) query(ctx context.Context, batch int, digest [32]byte) error {
-	known, err := j.queries(ctx)
-	switch {
-	case err != nil:
-		return err
-	case batch > len(known):
-		return fmt.Errorf("%w: batch %d of the journal", ErrChanged, batch)
-	case batch < len(known) && known[batch] != digest:
-		return &wire.ProtocolError{Code: wire.Altered, Err: errors.New("the query is not the one that came before")}
-	case batch < len(known):
-		return nil
+// learned says whether a side learns the bits.
+func (r *run) learned() bool {
+	if r.role == answerer {
+		return r.session.Learns.answerer()
 	}
-	if err := j.Put(ctx, queriesFlow, batch, digest[:]); err != nil {
-		return fmt.Errorf("write journal: %w", err)
-	}
-	return nil
-}
-
-func (j records) queries(ctx context.Context) (out [][32]byte, err error) {
-	for b, err := range j.Chunks(ctx, queriesFlow) {
-		if err != nil {
-			return nil, fmt.Errorf("read journal: %w", err)
-		}
-		if len(b) != 32 {
-			return nil, fmt.Errorf("%w: batch %d of the journal", ErrChanged, len(out))
-		}
-		out = append(out, [32]byte(b))
-	}
-	return out, nil
+	return r.session.Learns.asker()
 }
 
 // positions are the own vectors that reach the threshold with some vector of the other side.
 func (r *run) positions() (out []int, err error) {
-	learns := r.session.Learns.asker()
-	if r.role == answerer {
-		learns = r.session.Learns.answerer()
-	}
-	hits := make([]bool, r.length)
-	block, pairs := 0, r.layout.Pairs()
+	hits := make([]bool, r.list.vectors.Len())
+	block, size := 0, (r.layout.Pairs()+7)/8
 	for b, err := range r.journal.Chunks(r.ctx, blocksFlow) {
 		if err != nil {
 			return nil, fmt.Errorf("read journal: %w", err)
 		}
-		if learns && len(b) != (pairs+7)/8 || !learns && len(b) != 0 {
+		if r.learned() && len(b) != size || !r.learned() && len(b) != 0 {
 			return nil, fmt.Errorf("%w: block %d of the journal", ErrChanged, block)
 		}
-		for pair := range len(b) * 8 {
-			if pair >= pairs || b[pair/8]>>(pair%8)&1 == 0 {
-				continue
+		for pair := range min(len(b)*8, r.layout.Pairs()) {
+			if b[pair/8]>>(pair%8)&1 == 1 {
+				hits[r.position(block, pair)] = true
 			}
-			probe, template := r.place(block, pair)
-			place := probe
-			if r.role == answerer {
-				place = template
-			}
-			own := r.order[place]
-			if own < 0 {
-				return nil, &wire.ProtocolError{Code: wire.Altered, Err: errors.New("a place that only fills a list up reaches the threshold")}
-			}
-			hits[own] = true
 		}
 		block++
 	}
@@ -141,9 +206,28 @@ func (r *run) positions() (out []int, err error) {
 	return out, nil
 }
 
+// keep records a block's bits. A place that only fills the own list up has the score 0, so the
+// peer has not followed the protocol if it reaches the threshold.
+func (r *run) keep(block int, bits []bool) error {
+	for pair, bit := range bits {
+		if bit && r.position(block, pair) < 0 {
+			return &wire.ProtocolError{Code: wire.Altered, Err: errors.New("a place that only fills a list up reaches the threshold")}
+		}
+	}
+	return r.journal.put(r.ctx, block, bits)
+}
+
+// position is that of the own vector in a pair of a block.
+func (r *run) position(block, pair int) int {
+	probe, template := r.session.place(block, pair)
+	if r.role == answerer {
+		return r.list.order[template]
+	}
+	return r.list.order[probe]
+}
+
 // place is where a pair of a block belongs: which place for probes, and which for templates.
-func (r *run) place(block, pair int) (probe, template int) {
-	batch, reply := block/r.session.replies(), block%r.session.replies()
-	slots := r.layout.Slots
-	return batch*slots + pair%slots, reply*r.layout.Templates() + pair/slots
+func (s *Session) place(block, pair int) (probe, template int) {
+	batch, reply, l := block/s.replies(), block%s.replies(), s.layout()
+	return batch*l.Slots + pair%l.Slots, reply*l.Templates() + pair/l.Slots
 }

@@ -58,29 +58,25 @@ type run struct {
 	session Session
 	layout  he.Layout
 	role    role
-	length  int // of the own list
-	journal records
+	list    list
+	journal *records
 	report  Progress
 	params  *he.Parameters
 
-	order      []int // own position in each place of the own list; −1 where it only fills up
-	durable    int   // blocks that the own journal holds
-	first      int   // block from which both go on
+	first      int // block from which both go on
 	comparison [32]byte
 }
 
-func newRun(ctx context.Context, rw io.ReadWriter, s Session, as role, length int, j Journal, p Progress) (*run, error) {
+func newRun(ctx context.Context, rw io.ReadWriter, s Session, as role, vectors Vectors, j Journal, p Progress) (*run, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
 	}
-	places := s.Probes
-	if as == answerer {
-		places = s.Templates
-	} else if Commit(s.Secret) != s.Commitment {
-		return nil, errors.New("session: the secret is not the one committed to")
+	if err := s.opened(as); err != nil {
+		return nil, fmt.Errorf("session: %w", err)
 	}
-	if length > places {
-		return nil, fmt.Errorf("session: a list of %d for %d places", length, places)
+	l, err := s.list(as, vectors)
+	if err != nil {
+		return nil, err
 	}
 	if p == nil {
 		p = func(int64, int64) {}
@@ -89,15 +85,14 @@ func newRun(ctx context.Context, rw io.ReadWriter, s Session, as role, length in
 	if err != nil {
 		return nil, err
 	}
-	order, err := s.order(as, length)
-	if err != nil {
+	r := &run{
+		ctx: ctx, conn: wire.NewConn(rw), stream: rw, session: s, layout: s.layout(), role: as, list: l,
+		report: p, params: params,
+	}
+	if r.journal, err = openRecords(ctx, j, &r.session, as); err != nil {
 		return nil, err
 	}
-	return &run{
-		order: order,
-		ctx:   ctx, conn: wire.NewConn(rw), stream: rw, session: s, layout: s.layout(), role: as, length: length,
-		journal: records{j}, report: p, params: params,
-	}, nil
+	return r, nil
 }
 
 // finish runs a side between Start and Done. The stream is reset when the context ends, and
@@ -129,11 +124,10 @@ func (r *run) finish(work func() error) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("similar: %w", err)
 	}
-	queries, err := r.journal.queries(r.ctx)
-	if err != nil {
-		return Result{}, fmt.Errorf("similar: %w", err)
-	}
-	return Result{Positions: positions, Queries: queries, BytesSent: r.conn.Sent(), BytesReceived: r.conn.Received()}, nil
+	return Result{
+		Positions: positions, Queries: r.journal.known[queriesFlow], Replies: r.journal.known[repliesFlow],
+		BytesSent: r.conn.Sent(), BytesReceived: r.conn.Received(),
+	}, nil
 }
 
 func (r *run) attempt(work func() error) error {
@@ -149,29 +143,24 @@ func (r *run) attempt(work func() error) error {
 	})
 }
 
-// meet sends while it receives, where both sides send first.
+// meet sends while it receives, where both sides send first. A peer that does not read has the
+// stream reset.
 func (r *run) meet(send, receive func() error) error {
 	sent := make(chan error, 1)
 	go func() { sent <- send() }()
 	err := receive()
-	if err != nil {
-		r.giveUp(err) // waits for send, or ends it
-	}
+	late := time.AfterFunc(grace, func() { reset(r.stream) })
+	defer late.Stop()
 	return errors.Join(err, <-sent)
 }
 
 // start exchanges Start and settles from which block both go on.
 func (r *run) start() error {
-	own, err := r.journal.open(r.ctx, r.session, r.role)
-	if err != nil {
-		return err
-	}
+	own := r.journal.blocks
 	mine := startMessage{Role: uint8(r.role), Session: r.session.digest(), Blocks: uint32(own)}
-	if _, err := rand.Read(mine.Nonce[:]); err != nil {
-		return fmt.Errorf("draw nonce: %w", err)
-	}
+	_, _ = rand.Read(mine.Nonce[:]) // never fails
 	var theirs startMessage
-	err = r.meet(func() error { return r.conn.Send(kindStart, &mine) }, func() error {
+	err := r.meet(func() error { return r.conn.Send(kindStart, &mine) }, func() error {
 		return r.conn.Expect(kindStart, maxStart, &theirs)
 	})
 	if err != nil {
@@ -187,7 +176,7 @@ func (r *run) start() error {
 	case int(theirs.Blocks)+window < own:
 		return malformed("start: the peer lacks %d blocks that it had", own-int(theirs.Blocks))
 	}
-	r.durable, r.first = own, min(own, int(theirs.Blocks))
+	r.first = min(own, int(theirs.Blocks))
 	nonces := [2][nonceSize]byte{mine.Nonce, theirs.Nonce}
 	if r.role == answerer {
 		nonces[0], nonces[1] = nonces[1], nonces[0]
@@ -211,19 +200,24 @@ func (r *run) expect(k wire.Kind, size int) ([]byte, error) {
 	return b, err
 }
 
-// giveUp tells the peer why this side stops, unless the peer is the one who said so. A write
-// error changes nothing any more.
+// giveUp tells the peer why this side stops, unless the peer is the one who said so, and then
+// lets it read: what the peer sends meanwhile is discarded, until it closes or the time is up.
 func (r *run) giveUp(cause error) {
 	var peer *wire.PeerError
 	var protocol *wire.ProtocolError
-	late := time.AfterFunc(grace, func() { reset(r.stream) }) // in case that nobody reads
+	late := time.AfterFunc(grace, func() { reset(r.stream) })
 	defer late.Stop()
+	var err error
 	switch {
 	case errors.As(cause, &peer):
+		return
 	case errors.As(cause, &protocol):
-		_ = r.conn.SendError(protocol.Code)
+		err = r.conn.SendError(protocol.Code)
 	default:
-		_ = r.conn.SendError(wire.Internal)
+		err = r.conn.SendError(wire.Internal)
+	}
+	for b := make([]byte, 4096); err == nil; {
+		_, err = r.stream.Read(b)
 	}
 }
 

@@ -18,16 +18,6 @@ type vectors [][]int8
 
 func (v vectors) Len() int { return len(v) }
 
-func (v vectors) All() iter.Seq2[[]int8, error] {
-	return func(yield func([]int8, error) bool) {
-		for _, x := range v {
-			if !yield(x, nil) {
-				return
-			}
-		}
-	}
-}
-
 func (v vectors) Vectors(_ context.Context, positions []int) ([][]int8, error) {
 	out := make([][]int8, len(positions))
 	for i, p := range positions {
@@ -106,10 +96,10 @@ type sides struct {
 
 func newSides(s Session, probes, templates vectors) *sides {
 	s.Model, s.Agreement = "model", [32]byte{1}
+	asks, answers := Secret{2}, Secret{3}
+	s.AskerCommitment, s.AnswererCommitment = asks.Commit(), answers.Commit()
 	own, other := s, s
-	own.Secret, other.Secret = [32]byte{2}, [32]byte{3}
-	own.Commitment = Commit(own.Secret)
-	other.Commitment = own.Commitment
+	own.Secret, other.Secret = asks, answers
 	return &sides{own, other, probes, templates, newMemory(), newMemory()}
 }
 

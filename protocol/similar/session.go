@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 
 	"entente/crypto/he"
 	"entente/crypto/transcript"
@@ -14,30 +15,39 @@ import (
 const (
 	sessionLabel    = "entente/similar/session/1"
 	commitmentLabel = "entente/similar/commitment/1"
+	inputLabel      = "entente/similar/input/1"   // of vectors in the own journal
 	publicLabel     = "entente/similar/public/1"  // of a batch's public seed
 	secretLabel     = "entente/similar/secret/1"  // of a batch's secret seed
 	replyLabel      = "entente/similar/reply/1"   // of a block's reply
-	orderLabel      = "entente/similar/order/1"   // of the order of templates
+	orderLabel      = "entente/similar/order/1"   // of the order of a list
 	compareLabel    = "entente/similar/compare/1" // of an attempt's comparison
 )
 
 // Session is what both sides agreed on before the run, and the own secret.
 type Session struct {
-	Agreement  [32]byte // digest of offer and answer
-	Run        int      // index of the run inside the round, from 0
-	Model      string   // what the vectors are of; those of two models cannot be compared
-	Dimension  int      // coordinates of a vector, a multiple of Split
-	Threshold  int      // least score that is a hit, 1 to MaxThreshold
-	Probes     int      // places for probes: a power of two up to 4,096, or a multiple of 4,096
-	Templates  int      // places for templates: a size class
-	Split      int      // coordinates in a ciphertext; see he.Layout
-	Learns     Learns
-	Commitment [32]byte         // the asker's, to its secret
-	Secret     [SecretSize]byte // own; that of an asker is the one committed to
+	Agreement [32]byte // digest of offer and answer
+	Run       int      // index of the run inside the round, from 0
+	Model     string   // what the vectors are of; those of two models cannot be compared
+	Dimension int      // coordinates of a vector, a multiple of Split
+	Threshold int      // least score that is a hit, 1 to MaxThreshold
+	Probes    int      // places for probes: a power of two up to 4,096, or a multiple of 4,096
+	Templates int      // places for templates: a size class
+	Split     int      // coordinates in a ciphertext; see he.Layout
+	Learns    Learns
+
+	AskerCommitment, AnswererCommitment [32]byte // to their secrets
+	Secret                              Secret   // own, the one committed to
 }
 
-// Commit is the commitment to an asker's secret. The secret is uniform, so the digest hides it.
-func Commit(secret [SecretSize]byte) [32]byte { return transcript.Digest(commitmentLabel, secret[:]) }
+// Secret is what all that a side sends under encryption comes from: uniform, for one run. It
+// prints nothing of itself.
+type Secret [SecretSize]byte
+
+// Format hides the secret from every verb of package fmt.
+func (Secret) Format(f fmt.State, _ rune) { io.WriteString(f, "[secret]") }
+
+// Commit is the commitment to the secret, which is uniform, so that the digest hides it.
+func (s Secret) Commit() [32]byte { return transcript.Digest(commitmentLabel, s[:]) }
 
 // role is a side of a run; its number stands in Start.
 type role uint8
@@ -96,23 +106,42 @@ func (s *Session) digest() [32]byte {
 	for _, n := range []int{s.Dimension, s.Threshold, s.Probes, s.Templates, s.Split, int(s.Learns)} {
 		b = binary.BigEndian.AppendUint32(b, uint32(n))
 	}
-	return transcript.Digest(sessionLabel, s.Agreement[:], []byte(s.Model), b, s.Commitment[:])
+	return transcript.Digest(sessionLabel, s.Agreement[:], []byte(s.Model), b, s.AskerCommitment[:], s.AnswererCommitment[:])
 }
 
-// seeds are those of a batch's query, both from the asker's secret.
-func (s *Session) seeds(batch int) (he.Seeds, error) {
-	digest, index := s.digest(), binary.BigEndian.AppendUint32(nil, uint32(batch))
-	return he.NewSeeds(
-		transcript.Digest(publicLabel, s.Secret[:], digest[:], index),
-		transcript.Digest(secretLabel, s.Secret[:], digest[:], index))
+// opened checks that the secret is the one that a role has committed to.
+func (s *Session) opened(r role) error {
+	commitment := s.AskerCommitment
+	if r == answerer {
+		commitment = s.AnswererCommitment
+	}
+	if s.Secret == (Secret{}) || s.Secret.Commit() != commitment {
+		return fmt.Errorf("%w: the secret is not the one committed to", ErrChanged)
+	}
+	return nil
 }
 
-// replySeed is that of a block's reply, from the answerer's secret: a block that is sent again
-// for the same query is the same bytes, and one for any other query shares nothing with it.
-// (Two replies with one seed to two queries would show a template by their difference.)
-func (s *Session) replySeed(query [32]byte, block int) [32]byte {
+// derive gives a value of the own secret for a place of the run and what it is used with:
+// whatever changes in that, nothing of the value is the same.
+func (s *Session) derive(label string, index int, inputs ...[32]byte) [32]byte {
 	digest := s.digest()
-	return transcript.Digest(replyLabel, s.Secret[:], digest[:], query[:], binary.BigEndian.AppendUint32(nil, uint32(block)))
+	parts := [][]byte{s.Secret[:], digest[:], binary.BigEndian.AppendUint32(nil, uint32(index))}
+	for i := range inputs {
+		parts = append(parts, inputs[i][:])
+	}
+	return transcript.Digest(label, parts...)
+}
+
+// seeds are those of the query of a batch with these vectors. (Two queries with one seed would
+// show their difference.)
+func (s *Session) seeds(batch int, vectors [32]byte) (he.Seeds, error) {
+	return he.NewSeeds(s.derive(publicLabel, batch, vectors), s.derive(secretLabel, batch, vectors))
+}
+
+// replySeed is that of a block's reply to a query with these vectors: a block that is sent
+// again is the same bytes. (Two replies with one seed would show a template by their difference.)
+func (s *Session) replySeed(block int, query, vectors [32]byte) [32]byte {
+	return s.derive(replyLabel, block, query, vectors)
 }
 
 // comparison names an attempt's comparison.

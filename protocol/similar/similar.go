@@ -23,18 +23,19 @@
 //	Shares (if the answerer learns)    ──────────►
 //	Done                              ◄──────────►    Done
 //
-// A block is one reply of crypto/he: up to 4,096 pairs. Templates take part in a secret order
-// of the answerer's, so that a side learns how many of the other's vectors each of its own
+// A block is one reply of crypto/he: up to 4,096 pairs. Both lists take part in a secret order
+// of their side's, so that a side learns how many of the other's vectors each of its own
 // reaches, and which of its own reach the same one, but not where that stands in a list.
 //
 // Both sides follow the protocol, or this is worth nothing: it is semi-honest, and the
 // agreement must say so. An asker with malformed ciphertexts opens templates; one with
 // invented probes learns of templates by many yes and no; one that moves its shares asks with
-// another threshold. An answerer can do the last two likewise. Against that stand the quota
-// on pairs of probe and template, the bound on repeats, and the asker's commitment to the
-// secret that all its ciphertexts come from: opened with the probes, it lets an auditor
-// recompute every byte (Audit). What a run promises against a side that follows the protocol,
-// and who only reads the bytes, stands in SPEC.md, with frames and leakage.
+// another threshold. An answerer can do the last two likewise and, if it learns outcomes,
+// decrypt the probes with malformed replies. Against that stand the quota on pairs, the bound on
+// repeats, and both sides' commitments to the secrets that all they send under encryption comes
+// from: opened with the vectors, they let an auditor recompute every byte (Queries, Replies).
+// What a run promises against a side that follows the protocol, and who only reads the bytes,
+// stands in SPEC.md, with frames and leakage.
 package similar
 
 import (
@@ -62,12 +63,12 @@ const (
 	// SecretSize is the length of a run's secret in bytes.
 	SecretSize = 32
 
-	// window is how many blocks are under way at once: 65,536 pairs, some 7 MB of messages.
-	window = 16
-	// maxAttempts is how often a run may break and go on. Whoever breaks it on purpose has one
-	// window's pairs compared again, perhaps with other shares.
-	maxAttempts = 100
-	maxModel    = 64 // bytes
+	// window is how many blocks are under way at once: 32,768 pairs, some 4 MB of messages.
+	window = 8
+	// maxBegun is how often a block may begin to be compared. Whoever breaks a run on purpose has
+	// a window's pairs compared again, perhaps with other shares: a score would take fifteen.
+	maxBegun = 4
+	maxModel = 64 // bytes
 )
 
 // Errors on which a caller branches.
@@ -91,16 +92,9 @@ const (
 func (l Learns) asker() bool    { return l&AskerLearns != 0 }
 func (l Learns) answerer() bool { return l&AnswererLearns != 0 }
 
-// Probes are the asker's vectors, unique and in the same order each time.
-type Probes interface {
-	Len() int
-	// All gives the vectors in order.
-	All() iter.Seq2[[]int8, error]
-}
-
-// Templates are the answerer's vectors. They are read out of order, and again for each batch
-// of probes, and never all held in memory.
-type Templates interface {
+// Vectors are a side's list. They are read out of order, an answerer's again for each batch of
+// probes, and never all held in memory; of the list are held 8 bytes for each place.
+type Vectors interface {
 	Len() int
 	// Vectors returns those at the given positions, in that order.
 	Vectors(ctx context.Context, positions []int) ([][]int8, error)
@@ -122,9 +116,10 @@ type Result struct {
 	// Positions are the own ones that reach the threshold with some vector of the other's,
 	// ascending.
 	Positions []int
-	// Queries are, at the answerer, the digests of the queries that it got, one for each batch.
-	// What Queries gives for an asker's opened secret and probes must be the same.
-	Queries [][32]byte
+	// Queries are the digests of the queries, one for each batch, and Replies those of the
+	// replies, one for each block: the same on both sides. What package functions of those
+	// names give for opened secrets and vectors must be the same too.
+	Queries, Replies [][32]byte
 	// BytesSent and BytesReceived are those of the last attempt, frames included.
 	BytesSent, BytesReceived uint64
 }
@@ -136,19 +131,19 @@ type Progress func(done, total int64)
 // more use; called again over a new one with the same session, probes and journal it goes on
 // where it stopped. A peer's fault is a *wire.ProtocolError, what the peer says a
 // *wire.PeerError; errors.Is ErrChanged or ErrRepeated if it can never go on.
-func Ask(ctx context.Context, rw io.ReadWriter, s Session, probes Probes, j Journal, p Progress) (Result, error) {
-	r, err := newRun(ctx, rw, s, asker, probes.Len(), j, p)
+func Ask(ctx context.Context, rw io.ReadWriter, s Session, probes Vectors, j Journal, p Progress) (Result, error) {
+	r, err := newRun(ctx, rw, s, asker, probes, j, p)
 	if err != nil {
 		return Result{}, err
 	}
-	return r.finish(func() error { return r.ask(probes) })
+	return r.finish(r.ask)
 }
 
 // Answer is Ask for the answerer.
-func Answer(ctx context.Context, rw io.ReadWriter, s Session, templates Templates, j Journal, p Progress) (Result, error) {
-	r, err := newRun(ctx, rw, s, answerer, templates.Len(), j, p)
+func Answer(ctx context.Context, rw io.ReadWriter, s Session, templates Vectors, j Journal, p Progress) (Result, error) {
+	r, err := newRun(ctx, rw, s, answerer, templates, j, p)
 	if err != nil {
 		return Result{}, err
 	}
-	return r.finish(func() error { return r.answer(templates) })
+	return r.finish(r.answer)
 }

@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"net"
 	"slices"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -81,7 +83,7 @@ func TestExtremeScores(t *testing.T) {
 	}
 }
 
-// small is a run of 20 blocks in two windows.
+// small is a run of 20 blocks in three windows.
 func small(learns Learns) (*sides, vectors, vectors) {
 	r := rand.New(rand.NewPCG(8, 8))
 	probes, templates := drawn(r, 64, 8, 3), drawn(r, 1280, 8, 3)
@@ -132,8 +134,8 @@ func TestCutEverywhere(t *testing.T) {
 	}
 }
 
-// TestRepliesComeAgainTheSame: a block that is sent twice for one query is the same bytes, and
-// for another query shares nothing with it.
+// TestRepliesComeAgainTheSame: a block that is sent twice for one query is the same bytes; for
+// another query or other templates it shares nothing with the first.
 func TestRepliesComeAgainTheSame(t *testing.T) {
 	var seen [][]byte
 	record := func(_ role, c net.Conn) io.ReadWriter {
@@ -144,79 +146,145 @@ func TestRepliesComeAgainTheSame(t *testing.T) {
 			return b
 		}}
 	}
-	x, _, _ := small(AskerLearns)
-	x.attempt(t, record)
-	x.askerLog, x.answererLog = newMemory(), newMemory()
-	x.attempt(t, record)
-	if len(seen) != 40 || !bytes.Equal(seen[0], seen[20]) || !bytes.Equal(seen[19], seen[39]) {
-		t.Fatalf("%d replies, not twice the same twenty", len(seen))
-	}
-	x.askerLog, x.answererLog = newMemory(), newMemory()
-	x.attempt(t, func(as role, c net.Conn) io.ReadWriter {
-		first := true
-		return tapped{c, func(k wire.Kind, b []byte) []byte {
-			if k == kindReply {
-				seen = append(seen, b)
-			}
-			if k == kindCiphertext && first { // one residue changed by one
-				first = false
-				b[0] ^= 1
-			}
-			return b
-		}}
-	})
-	if len(seen) < 41 {
-		t.Fatal("no replies to another query")
-	}
-	same := 0
-	for i := range seen[0] {
-		if seen[0][i] == seen[40][i] {
-			same++
+	again := func(change func(x *sides)) {
+		x, _, _ := small(AskerLearns)
+		change(x)
+		if o := x.attempt(t, record); o.askerError != nil || o.answerError != nil {
+			t.Fatal(o.askerError, o.answerError)
 		}
 	}
-	if share := float64(same) / float64(len(seen[0])); share > 0.02 { // by chance 1 in 256
-		t.Errorf("%.1f %% of the bytes of replies to two queries are the same", 100*share)
+	again(func(*sides) {})
+	again(func(*sides) {})
+	again(func(x *sides) { x.probes[5] = []int8{1, 1, 1, 1, 1, 1, 1, 1} })
+	again(func(x *sides) {
+		for i := range x.templates {
+			x.templates[i] = []int8{1, 1, 1, 1, 1, 1, 1, 1}
+		}
+	})
+	if len(seen) != 80 || !bytes.Equal(seen[0], seen[20]) || !bytes.Equal(seen[19], seen[39]) {
+		t.Fatalf("%d replies, not twice the same twenty", len(seen))
+	}
+	for _, other := range []int{40, 60} {
+		if share := alike(seen[0], seen[other]); share > 0.02 { // by chance 1 in 256
+			t.Errorf("%.1f %% of the bytes of replies %d are the same", 100*share, other)
+		}
 	}
 }
 
-// TestRunsAreBounded ends a run that was broken too often, and one whose peer pretends to have
+// alike is the share of bytes that are the same in both.
+func alike(a, b []byte) float64 {
+	same := 0
+	for i := range a {
+		if a[i] == b[i] {
+			same++
+		}
+	}
+	return float64(same) / float64(len(a))
+}
+
+// TestListsMustNotChange: a side whose list has changed since a run began does not go on, and
+// says nothing of the change before. Even with its journal lost it uses no seed for another list.
+func TestListsMustNotChange(t *testing.T) {
+	var sent [2][][]byte
+	for n := range sent {
+		for _, changes := range []role{asker, answerer} {
+			x, _, _ := small(BothLearn)
+			frames := 0
+			o := x.attempt(t, func(_ role, c net.Conn) io.ReadWriter {
+				return tapped{c, func(k wire.Kind, b []byte) []byte {
+					if k == kindCiphertext && changes == asker {
+						sent[n] = append(sent[n], b)
+					}
+					if k == kindColumns {
+						return nil
+					}
+					return b
+				}}
+			})
+			if o.askerError == nil || o.answerError == nil {
+				t.Fatal("the run was not cut")
+			}
+			if changes == asker {
+				x.probes[3] = []int8{2, 2, 2, 2, 2, 2, 2, 2}
+			} else {
+				for i := range x.templates { // those of the blocks that were answered among them
+					x.templates[i] = []int8{2, 2, 2, 2, 2, 2, 2, 2}
+				}
+			}
+			if n == 1 {
+				x.askerLog, x.answererLog = newMemory(), newMemory()
+			}
+			o = x.attempt(t, func(_ role, c net.Conn) io.ReadWriter {
+				return tapped{c, func(k wire.Kind, b []byte) []byte {
+					if k == kindCiphertext && changes == asker {
+						sent[n] = append(sent[n], b)
+					}
+					if k == kindCiphertext && changes == asker || k == kindReply && changes == answerer {
+						frames++
+					}
+					return b
+				}}
+			})
+			err := o.askerError
+			if changes == answerer {
+				err = o.answerError
+			}
+			if n == 0 && (!errors.Is(err, ErrChanged) || frames > 0) || n == 1 && err != nil {
+				t.Errorf("role %d, journal lost %v: %v after %d frames", changes, n == 1, err, frames)
+			}
+		}
+	}
+	if len(sent[0]) != 8 || len(sent[1]) != 16 {
+		t.Fatalf("%d and %d ciphertexts", len(sent[0]), len(sent[1]))
+	}
+	if share := alike(sent[1][0], sent[1][8]); share > 0.02 {
+		t.Errorf("%.1f %% of the bytes of ciphertexts of two lists are the same", 100*share)
+	}
+}
+
+// TestRepeatsAreBounded has blocks begin as often as they may, and a peer that pretends to have
 // lost blocks.
-func TestRunsAreBounded(t *testing.T) {
+func TestRepeatsAreBounded(t *testing.T) {
 	x, _, _ := small(AskerLearns)
 	cut := func(_ role, c net.Conn) io.ReadWriter {
 		return tapped{c, func(k wire.Kind, b []byte) []byte {
-			if k == kindRequest {
+			if k == kindTables {
 				return nil
 			}
 			return b
 		}}
 	}
-	for n := range maxAttempts {
-		if n > 3 && n < maxAttempts-3 { // in the middle only as journals tell of them
-			for _, m := range []*memory{x.askerLog, x.answererLog} {
-				m.flows[attemptsFlow] = append(m.flows[attemptsFlow], m.flows[attemptsFlow][0])
-			}
-			continue
-		}
+	for n := range maxBegun {
 		if o := x.attempt(t, cut); errors.Is(o.answerError, ErrRepeated) || o.answerError == nil {
-			t.Fatal(o.answerError)
+			t.Fatalf("attempt %d: %v", n, o.answerError)
 		}
 	}
-	if o := x.attempt(t, plain); !errors.Is(o.askerError, ErrRepeated) || !errors.Is(o.answerError, ErrRepeated) {
-		t.Errorf("after %d attempts: %v, %v", maxAttempts, o.askerError, o.answerError)
+	if o := x.attempt(t, plain); !errors.Is(o.answerError, ErrRepeated) {
+		t.Errorf("after %d attempts: %v", maxBegun, o.answerError)
 	}
-
 	x, _, _ = small(AskerLearns)
-	if o := x.attempt(t, plain); o.askerError != nil {
-		t.Fatal(o.askerError)
+	for range 3 * maxBegun { // what breaks before anything is compared costs nothing
+		o := x.attempt(t, func(_ role, c net.Conn) io.ReadWriter {
+			return tapped{c, func(k wire.Kind, b []byte) []byte {
+				if k == kindBase {
+					return nil
+				}
+				return b
+			}}
+		})
+		if o.askerError == nil {
+			t.Fatal("the run was not cut")
+		}
+	}
+	if o := x.attempt(t, plain); o.askerError != nil || o.answerError != nil {
+		t.Fatal(o.askerError, o.answerError)
 	}
 	x.askerLog = newMemory()
 	var fault *wire.ProtocolError
 	if o := x.attempt(t, plain); !errors.As(o.answerError, &fault) || fault.Code != wire.Malformed {
 		t.Errorf("an asker that has lost twenty blocks: %v", o.answerError)
 	}
-	x.templates = x.templates[1:]
-	x.answererLog.flows[attemptsFlow][0][5] ^= 1
+	x.answererLog.flows[runFlow][0][5] ^= 1
 	if o := x.attempt(t, plain); !errors.Is(o.answerError, ErrChanged) {
 		t.Errorf("a journal of another run: %v", o.answerError)
 	}
@@ -298,7 +366,7 @@ func TestDisagreements(t *testing.T) {
 		"probes":     func(s *Session) { s.Probes *= 2 },
 		"templates":  func(s *Session) { s.Templates = 1536 },
 		"learns":     func(s *Session) { s.Learns = AskerLearns },
-		"commitment": func(s *Session) { s.Commitment[0]++ },
+		"commitment": func(s *Session) { s.AskerCommitment[0]++ },
 	} {
 		x, _, _ := small(BothLearn)
 		change(&x.answerer)
@@ -356,89 +424,163 @@ func TestBadSessions(t *testing.T) {
 		t.Errorf("a vector of three coordinates: %v", o.answerError)
 	}
 	x.asker.Secret[0]++
-	if o := x.attempt(t, plain); o.askerError == nil {
-		t.Error("a secret that is not the one committed to passes")
+	if o := x.attempt(t, plain); !errors.Is(o.askerError, ErrChanged) {
+		t.Errorf("a secret that is not the one committed to: %v", o.askerError)
+	}
+	x.asker.Secret = Secret{}
+	x.asker.AskerCommitment = x.asker.Secret.Commit()
+	if o := x.attempt(t, plain); !errors.Is(o.askerError, ErrChanged) {
+		t.Errorf("a secret of zeros: %v", o.askerError)
 	}
 }
 
-// TestTemplatesAreShuffled: places of templates are in no order that the asker could use, and
-// in another one for each run.
-func TestTemplatesAreShuffled(t *testing.T) {
-	s := newSides(Session{Dimension: 8, Threshold: 3, Probes: 64, Templates: 640, Split: 1, Learns: BothLearn}, nil, nil).answerer
-	a, err := s.order(answerer, 600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	seen := make([]bool, 600)
-	inPlace, empty, front := 0, 0, 0
-	for place, position := range a {
-		switch {
-		case position < 0:
-			empty++
-			if place < 320 {
-				front++
-			}
-		case seen[position]:
-			t.Fatalf("position %d twice", position)
-		default:
-			seen[position] = true
-			if place == position {
-				inPlace++
+// TestListsAreShuffled: places are in no order that the other side could use, and in another
+// one for each run and side.
+func TestListsAreShuffled(t *testing.T) {
+	x := newSides(Session{Dimension: 8, Threshold: 3, Probes: 1024, Templates: 640, Split: 1, Learns: BothLearn}, nil, nil)
+	for as, s := range map[role]Session{asker: x.asker, answerer: x.answerer} {
+		a, err := s.list(as, make(vectors, 600))
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := make([]bool, 600)
+		inPlace, empty, front := 0, 0, 0
+		for place, position := range a.order {
+			switch {
+			case position < 0:
+				empty++
+				if place < len(a.order)/2 {
+					front++
+				}
+			case seen[position]:
+				t.Fatalf("position %d twice", position)
+			default:
+				seen[position] = true
+				if place == position {
+					inPlace++
+				}
 			}
 		}
-	}
-	if empty != 40 || slices.Contains(seen, false) || inPlace > 10 || front < 5 || front > 35 {
-		t.Errorf("%d empty places, %d of them in front, %d in place", empty, front, inPlace)
-	}
-	s.Run++
-	b, err := s.order(answerer, 600)
-	if err != nil || slices.Equal(a, b) {
-		t.Errorf("two runs have one order: %v", err)
+		if empty != len(a.order)-600 || slices.Contains(seen, false) || inPlace > 10 || front*4 < empty || front*4 > 3*empty {
+			t.Errorf("%d empty places, %d of them in front, %d in place", empty, front, inPlace)
+		}
+		s.Run++
+		b, err := s.list(as, make(vectors, 600))
+		if err != nil || slices.Equal(a.order, b.order) {
+			t.Errorf("two runs have one order: %v", err)
+		}
 	}
 }
 
-// TestOpenedSecretsConvict has an asker send one ciphertext that its secret does not give: its
-// opened secret and probes give another digest than the answerer has. And it cannot change its
-// query when the run goes on.
+// TestSecretsPrintNothing prints what holds secrets.
+func TestSecretsPrintNothing(t *testing.T) {
+	x, _, _ := small(AskerLearns)
+	x.asker.Secret = Secret(bytes.Repeat([]byte{0xa7}, SecretSize))
+	for _, format := range []string{"%v", "%+v", "%#v", "%x", "%d"} {
+		if s := fmt.Sprintf(format, x.asker); strings.Contains(s, "a7a7") || strings.Contains(s, "167 167") || strings.Contains(s, "0xa7, 0xa7") {
+			t.Errorf("%s shows the secret", format)
+		}
+	}
+}
+
+// TestOpenedSecretsConvict has one side send a frame that its secret does not give: opened
+// secrets and lists give another digest than both sides have noted.
 func TestOpenedSecretsConvict(t *testing.T) {
-	for _, cheat := range []bool{false, true} {
-		x, probes, _ := small(AskerLearns)
+	for cheat, kind := range map[string]wire.Kind{"nobody": 0, "asker": kindCiphertext, "answerer": kindReply} {
+		x, probes, templates := small(AskerLearns)
 		o := x.attempt(t, func(_ role, c net.Conn) io.ReadWriter {
 			return tapped{c, func(k wire.Kind, b []byte) []byte {
-				if cheat && k == kindCiphertext {
+				if k == kind {
 					b[3] ^= 1
 				}
 				return b
 			}}
 		})
-		if o.answerError != nil {
-			t.Fatal(o.answerError)
+		if o.askerError != nil || o.answerError != nil {
+			t.Fatal(o.askerError, o.answerError)
 		}
-		want, err := Queries(x.asker, probes)
+		queries, err := Queries(t.Context(), x.asker, probes)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if slices.Equal(want, o.answerer.Queries) == cheat || len(want) != 1 || len(o.answerer.Queries) != 1 {
-			t.Errorf("cheating %v: %x, opened %x", cheat, o.answerer.Queries, want)
+		replies, err := Replies(t.Context(), x.asker, probes, x.answerer, templates)
+		if err != nil {
+			t.Fatal(err)
 		}
-		other := x.asker
-		other.Secret[0]++
-		if _, err := Queries(other, probes); !errors.Is(err, ErrChanged) {
-			t.Errorf("another secret is taken for the one committed to: %v", err)
+		if len(queries) != 1 || len(replies) != 20 || slices.Equal(queries, o.answerer.Queries) == (cheat == "asker") {
+			t.Errorf("%s cheats: queries %x, opened %x", cheat, o.answerer.Queries, queries)
 		}
-		delete(x.askerLog.flows, blocksFlow)
-		x.answererLog.flows[blocksFlow] = x.answererLog.flows[blocksFlow][:10]
-		o = x.attempt(t, func(_ role, c net.Conn) io.ReadWriter {
+		if slices.Equal(replies, o.asker.Replies) != (cheat == "nobody") {
+			t.Errorf("%s cheats: the replies opened are the same: %v", cheat, cheat != "nobody")
+		}
+		if cheat == "nobody" && (!slices.Equal(o.asker.Queries, o.answerer.Queries) || !slices.Equal(o.asker.Replies, o.answerer.Replies)) {
+			t.Error("both sides note other digests")
+		}
+	}
+	x, probes, templates := small(AskerLearns)
+	x.asker.Secret[0]++
+	if _, err := Queries(t.Context(), x.asker, probes); !errors.Is(err, ErrChanged) {
+		t.Errorf("another secret is taken for the one committed to: %v", err)
+	}
+	x.answerer.Secret[0]++
+	if _, err := Replies(t.Context(), x.asker, probes, x.answerer, templates); !errors.Is(err, ErrChanged) {
+		t.Errorf("another secret of the answerer's: %v", err)
+	}
+}
+
+// TestNothingChangesOnTheWay: a query or reply that comes again as another one is refused.
+func TestNothingChangesOnTheWay(t *testing.T) {
+	for kind, refuses := range map[wire.Kind]role{kindCiphertext: answerer, kindReply: asker} {
+		x, _, _ := small(BothLearn)
+		cut := func(_ role, c net.Conn) io.ReadWriter {
 			return tapped{c, func(k wire.Kind, b []byte) []byte {
-				if k == kindCiphertext {
+				if k == kindColumns {
+					return nil
+				}
+				return b
+			}}
+		}
+		if o := x.attempt(t, cut); o.askerError == nil {
+			t.Fatal("the run was not cut")
+		}
+		o := x.attempt(t, func(_ role, c net.Conn) io.ReadWriter {
+			return tapped{c, func(k wire.Kind, b []byte) []byte {
+				if k == kind {
 					b[3] ^= 2
 				}
 				return b
 			}}
 		})
-		var fault *wire.ProtocolError
-		if !errors.As(o.answerError, &fault) || fault.Code != wire.Altered {
-			t.Errorf("a query that is changed on the way: %v", o.answerError)
+		err := o.answerError
+		if refuses == asker {
+			err = o.askerError
 		}
+		var fault *wire.ProtocolError
+		if !errors.As(err, &fault) || fault.Code != wire.Altered {
+			t.Errorf("kind %d: %v", kind, err)
+		}
+	}
+}
+
+// TestPeersThatDoNotRead ends an attempt with a peer that sends an error and reads nothing, and
+// one that sends Start and reads nothing: within the grace, not for ever.
+func TestPeersThatDoNotRead(t *testing.T) {
+	for name, say := range map[string]func(c *wire.Conn, s *Session){
+		"error": func(c *wire.Conn, _ *Session) { _ = c.SendError(wire.Busy) },
+		"start": func(c *wire.Conn, s *Session) {
+			_ = c.Send(kindStart, &startMessage{Role: uint8(answerer), Session: s.digest()})
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			x, _, _ := small(AskerLearns)
+			a, b := net.Pipe()
+			defer b.Close()
+			var peer sync.WaitGroup
+			peer.Go(func() { say(wire.NewConn(b), &x.asker) })
+			if _, err := Ask(t.Context(), a, x.asker, x.probes, x.askerLog, nil); err == nil {
+				t.Errorf("%s: no error", name)
+			}
+			peer.Wait()
+		})
 	}
 }
