@@ -1,0 +1,196 @@
+package person
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// edge stands for the beginning or end of a word in the contexts of rules.
+const edge = '#'
+
+// class is a set of characters. The edge may be a member.
+type class struct {
+	ascii [2]uint64
+	more  map[rune]struct{}
+}
+
+func (c *class) add(r rune) {
+	if r < 128 {
+		c.ascii[r>>6] |= 1 << (r & 63)
+		return
+	}
+	if c.more == nil {
+		c.more = map[rune]struct{}{}
+	}
+	c.more[r] = struct{}{}
+}
+
+func (c *class) has(r rune) bool {
+	if r < 128 {
+		return c.ascii[r>>6]>>(r&63)&1 == 1
+	}
+	_, ok := c.more[r]
+	return ok
+}
+
+// rule rewrites one pattern. A nil context fits everything.
+type rule struct {
+	rest        string // what must follow the first character of the pattern
+	size        int    // bytes of the whole pattern
+	out         string
+	left, right *class
+	last        rune // last character of the pattern, for the inherent vowel
+	set         *ruleSet
+}
+
+// ruleSet is one table file: its rules and what goes with all of them.
+type ruleSet struct {
+	classes   map[string]*class
+	rules     map[rune][]rule
+	inherent  string // vowel that a consonant of class C has unless a character of class S follows
+	keepFinal bool   // the inherent vowel is also written at the end of a word
+	reorder   *class // vowels written before the consonant that they follow
+	silence   rune   // mark that silences the letter before it
+	between   *class // vowels that may stand between that letter and the mark
+}
+
+// parseRules reads a table file. Its lines are
+//
+//	# comment
+//	class NAME = characters
+//	inherent VOWEL keep|drop
+//	reorder characters
+//	silence MARK [characters]
+//	pattern TAB output [TAB left [TAB right]]
+//
+// A context is a set in brackets, in which # is the edge of the word and @NAME a class,
+// or one such member alone, or - for any.
+func parseRules(text string) (*ruleSet, error) {
+	s := &ruleSet{classes: map[string]*class{}, rules: map[rune][]rule{}}
+	n := 0
+	for line := range strings.Lines(text) {
+		n++
+		line = strings.TrimSuffix(line, "\n")
+		if line == "" || (strings.HasPrefix(line, "#") && !strings.HasPrefix(line, "#\t")) {
+			continue
+		}
+		if err := s.line(line); err != nil {
+			return nil, fmt.Errorf("line %d: %w", n, err)
+		}
+	}
+	return s, nil
+}
+
+func (s *ruleSet) line(line string) error {
+	if rest, ok := strings.CutPrefix(line, "class "); ok {
+		name, members, ok := strings.Cut(rest, " = ")
+		if !ok {
+			return fmt.Errorf("class without members")
+		}
+		c, err := s.class("[" + members + "]")
+		s.classes[name] = c
+		return err
+	}
+	if rest, ok := strings.CutPrefix(line, "inherent "); ok {
+		vowel, where, _ := strings.Cut(rest, " ")
+		s.inherent, s.keepFinal = vowel, where == "keep"
+		return nil
+	}
+	if rest, ok := strings.CutPrefix(line, "reorder "); ok {
+		c, err := s.class("[" + rest + "]")
+		s.reorder = c
+		return err
+	}
+	if rest, ok := strings.CutPrefix(line, "silence "); ok {
+		mark, between, _ := strings.Cut(rest, " ")
+		s.silence, _ = utf8.DecodeRuneInString(mark)
+		c, err := s.class("[" + between + "]")
+		s.between = c
+		return err
+	}
+	f := append(strings.Split(line, "\t"), "-", "-")
+	if len(f) < 4 || len(f) > 6 || f[0] == "" {
+		return fmt.Errorf("a rule has two to four columns")
+	}
+	left, err := s.class(f[2])
+	if err != nil {
+		return err
+	}
+	right, err := s.class(f[3])
+	if err != nil {
+		return err
+	}
+	first, width := utf8.DecodeRuneInString(f[0])
+	last, _ := utf8.DecodeLastRuneInString(f[0])
+	s.insert(first, rule{rest: f[0][width:], size: len(f[0]), out: f[1], left: left, right: right, last: last, set: s})
+	return nil
+}
+
+// insert keeps the rules of one first character by falling length, in file order.
+func (s *ruleSet) insert(first rune, r rule) {
+	rs := s.rules[first]
+	i := 0
+	for i < len(rs) && rs[i].size >= r.size {
+		i++
+	}
+	rs = append(rs, rule{})
+	copy(rs[i+1:], rs[i:])
+	rs[i] = r
+	s.rules[first] = rs
+}
+
+func (s *ruleSet) class(text string) (*class, error) {
+	if text == "-" || text == "" {
+		return nil, nil
+	}
+	text = strings.TrimSuffix(strings.TrimPrefix(text, "["), "]")
+	c := &class{}
+	for i := 0; i < len(text); {
+		r, width := utf8.DecodeRuneInString(text[i:])
+		if r != '@' {
+			c.add(r)
+			i += width
+			continue
+		}
+		name := text[i+1 : i+2]
+		named, ok := s.classes[name]
+		if !ok {
+			return nil, fmt.Errorf("class %s is not known", name)
+		}
+		c.ascii[0] |= named.ascii[0]
+		c.ascii[1] |= named.ascii[1]
+		for m := range named.more {
+			c.add(m)
+		}
+		i += 2
+	}
+	return c, nil
+}
+
+// match returns the first rule that fits at s[i:], where before is the character there
+// and prev the one before it.
+func match(rules []rule, s string, i, width int, prev rune) *rule {
+	for k := range rules {
+		r := &rules[k]
+		if !strings.HasPrefix(s[i+width:], r.rest) || (r.left != nil && !r.left.has(prev)) {
+			continue
+		}
+		if r.right != nil && !r.right.has(following(s, i+r.size)) {
+			continue
+		}
+		return r
+	}
+	return nil
+}
+
+func following(s string, i int) rune {
+	if i >= len(s) {
+		return edge
+	}
+	if s[i] < utf8.RuneSelf {
+		return rune(s[i])
+	}
+	r, _ := utf8.DecodeRuneInString(s[i:])
+	return r
+}
