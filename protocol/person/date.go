@@ -151,7 +151,9 @@ func (p *dateParts) between(s string) *Rejection {
 	}
 	s = strings.NewReplacer("พ.ศ.", " era-buddhist ", "ค.ศ.", " era-common ", "b.e.", " era-buddhist ", "c.e.", " era-common ",
 		"a.d.", " era-common ", "a.h.", " era-hijri ", "~", " circa ", "?", " circa ").Replace(s)
-	for _, w := range strings.FieldsFunc(s, func(r rune) bool { return r == ' ' || r == '/' || r == '.' || r == ',' || r == '-' && !strings.Contains(s, "era-") }) {
+	for _, w := range strings.FieldsFunc(s, func(r rune) bool {
+		return r == ' ' || r == '/' || r == '.' || r == ',' || r == '-' && !strings.Contains(s, "era-")
+	}) {
 		if r := p.word(strings.Trim(w, "-")); r != nil {
 			return r
 		}

@@ -183,6 +183,9 @@ func TestDevelop(t *testing.T) {
 		rawA, rawB = append(rawA, fa), append(rawB, fb)
 		a, b = append(a, parse(fa)), append(b, parse(fb))
 	}
+	e := ExpectWrongHits(a, len(b), DefaultThreshold)
+	e2 := ExpectWrongHits(a[:2000], len(b), DefaultThreshold)
+	fmt.Printf("expected %.1f rate %.3g; from 2000: rate %.3g\n", e.Hits, e.Rate, e2.Rate)
 	evaluate(t, a, b, rawA, rawB, cult, pairs)
 }
 
@@ -200,14 +203,15 @@ func evaluate(t *testing.T, a, b []Profile, rawA, rawB []Fields, cult []string, 
 			byKey[string(k)] = append(byKey[string(k)], int32(j))
 		}
 	}
-	va, vb := make([]vec, len(a)), make([]vec, len(b))
+	va, vb := make([]*Vector, len(a)), make([]*Vector, len(b))
 	for i := range a {
-		va[i], vb[i] = a[i].vector(), b[i].vector()
+		va[i], vb[i] = a[i].Features(Probe), b[i].Features(Template)
 	}
 	var out []scored
 	cands, found := 0, 0
 	byType := map[byte]int{}
 	cm, ct := map[string]int{}, map[string]int{}
+	_ = cm
 	for i, p := range a {
 		seen := map[int32]bool{}
 		ks := p.Keys()
@@ -220,7 +224,7 @@ func evaluate(t *testing.T, a, b []Profile, rawA, rawB []Fields, cult []string, 
 		}
 		cands += len(seen)
 		for j := range seen {
-			out = append(out, scored{score(va[i], vb[j]), i < pairs && int(j) == i, i})
+			out = append(out, scored{float64(Product(va[i], vb[j])), i < pairs && int(j) == i, i})
 		}
 		if i < pairs {
 			ct[cult[i]]++
@@ -233,6 +237,23 @@ func evaluate(t *testing.T, a, b []Profile, rawA, rawB []Fields, cult []string, 
 		}
 	}
 	fmt.Printf("keys %.2f recall %.4f candidates %.2f %v\n", float64(nk)/float64(len(a)), float64(found)/float64(pairs), float64(cands)/float64(len(a)), byType)
+	report(out, cult, pairs)
+}
+
+func report(out []scored, cult []string, pairs int) {
+	ct := map[string]int{}
+	for i := range pairs {
+		ct[cult[i]]++
+	}
+	wrong, right := 0, 0
+	for _, o := range out {
+		if o.s >= DefaultThreshold && o.true {
+			right++
+		} else if o.s >= DefaultThreshold {
+			wrong++
+		}
+	}
+	fmt.Printf("default threshold: wrong %d right %d F1 %.4f\n", wrong, right, 2*float64(right)/float64(pairs+right+wrong))
 	sort.Slice(out, func(i, j int) bool { return out[i].s > out[j].s })
 	best, bt, tp := 0.0, 0.0, 0
 	var bp, br float64
@@ -263,6 +284,25 @@ func evaluate(t *testing.T, a, b []Profile, rawA, rawB []Fields, cult []string, 
 	}
 	sort.Strings(names)
 	for _, c := range names {
-		fmt.Printf("  %-11s cand recall %.3f  P %.3f R %.3f\n", c, float64(cm[c])/float64(ct[c]), float64(tpc[c])/float64(tpc[c]+fpc[c]), float64(tpc[c])/float64(ct[c]))
+		fmt.Printf("  %-11s P %.3f R %.3f\n", c, float64(tpc[c])/float64(tpc[c]+fpc[c]), float64(tpc[c])/float64(ct[c]))
+	}
+}
+
+func BenchmarkDerive(b *testing.B) {
+	cs := loadDevelopment(b)
+	r := rand.New(rand.NewPCG(3, 4))
+	var ps []Person
+	for range 1000 {
+		p, _, err := Parse(newDevPerson(r, cs).render(r, true), Defaults{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		ps = append(ps, p)
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		p := ps[i%len(ps)].Profile()
+		p.Keys()
+		p.Features(Probe)
 	}
 }

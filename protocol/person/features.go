@@ -1,92 +1,206 @@
 package person
 
-import "math"
+// Dimensions is the length of a vector. Fewer dimensions let more features of different
+// words fall together: their noise grows with the root of Dimensions' inverse.
+const Dimensions = 1024
 
-type vec struct {
-	dims int
-	f    []float64
-	pen  float64
-}
+// Unit is the score that stands for one bit of evidence: agreeing twice as likely between
+// records of one person as between strangers.
+const Unit = 300
 
-func hash(tag byte, s string) uint64 {
-	h := uint64(14695981039346656037)
-	h = (h ^ uint64(tag)) * 1099511628211
-	for i := range len(s) {
-		h = (h ^ uint64(s[i])) * 1099511628211
-	}
-	h ^= h >> 32
-	h *= 0xd6e8feb86659fd93
-	h ^= h >> 32
-	return h
-}
+// DefaultThreshold is the least score of a match.
+const DefaultThreshold = 3000
 
-const fixed = 64 + 12 + 31 + 96
+// MaxScore bounds the score of any two vectors: |Score| <= MaxScore < 2^15. The features
+// have a squared norm of at most maxNorm, by Cauchy and Schwarz their product is at most
+// that, and each side's self weight of at most maxSelf counts against it selfUnit times.
+const MaxScore = maxNorm + 2*selfUnit*maxSelf
 
-func (p Profile) vector() vec {
-	v := vec{dims: params.dims, f: make([]float64, params.dims)}
-	u := params.unit
-	put := func(i int, bits float64) { v.f[i] += math.Sqrt(bits * u) }
-	y := p.birth.Year
-	self := 1 + 2*params.near*params.near
-	put((y)%64, params.year/self)
-	put((y+1)%64, params.year/self*params.near*params.near)
-	put((y+63)%64, params.year/self*params.near*params.near)
-	v.pen += params.yearPen
-	if p.birth.known() {
-		a, b := p.birth.Day, p.birth.Month
-		put(64+b-1, params.month)
-		put(76+a-1, params.day)
-		if a > b {
-			a, b = b, a
-		}
-		put(107+int(hash('s', string([]byte{byte(a), byte(b)}))%96), params.swap)
-		v.pen += params.dmPen
-	} else if p.birth.Month != 0 && p.birth.Day == 0 {
-		put(64+p.birth.Month-1, params.month)
-		v.pen += params.dmPen / 4
-	}
-	seen := map[string]bool{}
-	add := func(tag byte, s string, bits float64) {
-		k := string(tag) + s
-		if seen[k] {
-			return
-		}
-		seen[k] = true
-		h := hash(tag, s)
-		i := fixed + int(h%uint64(params.dims-fixed))
-		m := math.Sqrt(bits * u)
-		if h>>63 == 1 {
-			m = -m
-		}
-		v.f[i] += m
-	}
-	for n, name := range p.names {
+const (
+	maxNorm  = 21600
+	maxSelf  = 108
+	selfUnit = 48
+)
+
+// Places of the vector: the two self weights, then the parts of the date of birth, each
+// with a place of its own, then features of words, which share the rest by hash.
+const (
+	placeProbe    = 0
+	placeTemplate = 1
+	placeYear     = 2               // year modulo 64
+	placeMonth    = placeYear + 64  // 12
+	placeDay      = placeMonth + 12 // 31
+	placePair     = placeDay + 31   // day and month in either order, modulo 128
+	placeWords    = placePair + 128
+)
+
+// Magnitudes of the features; their squares over Unit are bits. See SPEC.md, section
+// "Persons", for how they were found.
+const (
+	magnitudeYear   = 39
+	magnitudeMonth  = 20
+	magnitudeDay    = 27
+	magnitudePair   = 60
+	magnitudeSound  = 11
+	squareOfBigrams = 1140 // shared by the bigrams of a word
+	squareOfWeak    = 750
+
+	selfDate = 30 // self weight of a day and month that are known
+	selfWord = 13
+	selfWeak = 11
+)
+
+// Side says on which side of the product a vector stands.
+type Side bool
+
+// The sides: the probe is encrypted, the template is in the clear at its owner.
+const (
+	Probe    Side = false
+	Template Side = true
+)
+
+// Vector is a record's features. The inner product of a probe and a template is the score.
+type Vector [Dimensions]int8
+
+// Features returns the profile's vector for one side.
+func (p Profile) Features(side Side) *Vector {
+	b := vectorBuilder{}
+	b.date(p.birth)
+	for i, name := range p.names {
 		for _, w := range name {
-			bits := float64(w.bits)
-			add('k', w.skeleton, bits*params.skel)
-			add('o', w.sound, bits*params.sound)
-			s := "^" + w.sound + "$"
-			c := make([]byte, 0, 20)
-			for i := range len(s) {
-				if !vowel(s[i]) {
-					c = append(c, s[i])
-				}
-			}
-			for i := 0; i+1 < len(c); i++ {
-				add('b', string(c[i:i+2]), bits*params.bigram/float64(len(c)-1))
-			}
-			if n == 0 {
-				v.pen += params.pen + params.penShare*bits
-			}
+			b.word(w, i == 0)
 		}
 	}
+	v := new(Vector)
+	for i, x := range b.sum {
+		v[i] = int8(x)
+	}
+	own, other := placeProbe, placeTemplate
+	if side == Template {
+		own, other = other, own
+	}
+	v[own], v[other] = int8(-b.self), selfUnit
 	return v
 }
 
-func score(a, b vec) float64 {
-	s := 0.0
-	for i := range a.f {
-		s += math.Round(a.f[i]) * math.Round(b.f[i])
+// Score is the inner product of the vectors of two profiles. It is symmetric, and linear
+// in each side's vector; two records match if it is at least the threshold.
+func Score(a, b Profile) int { return Product(a.Features(Probe), b.Features(Template)) }
+
+// Product is the inner product of a probe and a template.
+func Product(probe, template *Vector) int {
+	s := 0
+	for i, x := range probe {
+		s += int(x) * int(template[i])
 	}
-	return s/params.unit - a.pen - b.pen
+	return s
+}
+
+// vectorBuilder adds features while they fit into the bounds.
+type vectorBuilder struct {
+	sum   [Dimensions]int32
+	norm  int
+	self  int
+	seen  [64]uint64 // features of words that are in
+	count int
+}
+
+func (b *vectorBuilder) add(place int, magnitude int32) {
+	old := b.sum[place]
+	b.sum[place] = old + magnitude
+	b.norm += int(magnitude * (2*old + magnitude))
+}
+
+func (b *vectorBuilder) date(d Birth) {
+	b.add(placeYear+d.Year%64, magnitudeYear)
+	if d.Month != 0 && (d.Day == 0 || d.known()) {
+		b.add(placeMonth+d.Month-1, magnitudeMonth)
+	}
+	if !d.known() {
+		return
+	}
+	b.add(placeDay+d.Day-1, magnitudeDay)
+	low, high := min(d.Day, d.Month), max(d.Day, d.Month)
+	b.add(placePair+(31*low+high)%128, magnitudePair)
+	b.self += selfDate
+}
+
+// word adds the features of one word, or none of them if a bound would be passed or an
+// entry would not fit into eight bits.
+func (b *vectorBuilder) word(w word, primary bool) {
+	saved := *b
+	square, self := squareOfBigrams, selfWord
+	if w.weak {
+		square, self = squareOfWeak, selfWeak
+	}
+	b.feature(hash('k', w.skeleton), w.weight)
+	b.feature(hash('o', w.sound), magnitudeSound)
+	var consonants [maxSound + 10]byte
+	c := append(consonants[:0], '^')
+	for i := range len(w.sound) {
+		if !vowel(w.sound[i]) {
+			c = append(c, w.sound[i])
+		}
+	}
+	c = append(c, '$')
+	magnitude := root(square / (len(c) - 1))
+	for i := range len(c) - 1 {
+		b.feature(hash('b', string(c[i:i+2])), magnitude)
+	}
+	if primary {
+		b.self += self
+	}
+	if b.norm > maxNorm || b.self > maxSelf || !b.fits() {
+		*b = saved
+	}
+}
+
+func (b *vectorBuilder) fits() bool {
+	for _, x := range b.sum {
+		if x > 127 || x < -127 {
+			return false
+		}
+	}
+	return true
+}
+
+// feature adds a feature of words once.
+func (b *vectorBuilder) feature(h uint64, magnitude int) {
+	for _, s := range b.seen[:b.count] {
+		if s == h {
+			return
+		}
+	}
+	if b.count == len(b.seen) {
+		return
+	}
+	b.seen[b.count] = h
+	b.count++
+	m := int32(magnitude)
+	if h>>63 == 1 {
+		m = -m
+	}
+	b.add(placeWords+int(h>>8%(Dimensions-placeWords)), m)
+}
+
+// root is the integer square root.
+func root(n int) int {
+	r := 0
+	for (r+1)*(r+1) <= n {
+		r++
+	}
+	return r
+}
+
+// hash is FNV-1a over the tag and the text, finished by the mixer of splitmix64, so that
+// all bits of the result depend on every byte.
+func hash(tag byte, s string) uint64 {
+	h := uint64(0xcbf29ce484222325)
+	h = (h ^ uint64(tag)) * 0x100000001b3
+	for i := range len(s) {
+		h = (h ^ uint64(s[i])) * 0x100000001b3
+	}
+	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
+	h = (h ^ h>>27) * 0x94d049bb133111eb
+	return h ^ h>>31
 }

@@ -1,4 +1,26 @@
-// Package person
+// Package person turns names in any script and dates of birth into canonical persons, and
+// these into what two nodes compare: keys under which candidates meet, and vectors whose
+// inner product says how likely two records are of one person.
+//
+// Sources: the romanisation systems that each file of tables names (ICAO Doc 9303 part 3,
+// BGN/PCGN, UNGEGN, ALA-LC, RTGS, Unihan); Fellegi and Sunter 1969 for additive weights of
+// agreement; Weinberger et al. 2009 for features shared by a signed hash.
+//
+//	names, date ──Parse──► Person + what was changed, or a Rejection with its reason
+//	Person ──Profile──► words: letters ──► sounds ──► skeleton
+//	Profile ──Keys──► up to 16 keys         Profile ──Features──► 1,024 small integers
+//
+// Everything is a pure function of the record and of tables that Version names: no clock,
+// no list of a partner, no floating point in what two nodes compare.
+//
+// Promised: nothing is dropped or merged silently on reading; equal persons have equal
+// elements, keys and vectors on every machine; the product of any two vectors stays below
+// 2^15; no error, log line or formatted value holds a name. Not promised: that records of
+// one person meet, or that records that match are of one person. A match is a lead. Keys
+// and vectors are as secret as the names: both can be searched for chosen persons, so that
+// neither may leave a node except inside a protocol that hides it.
+//
+// All functions are safe for concurrent use.
 package person
 
 import (

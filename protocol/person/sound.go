@@ -117,13 +117,18 @@ func consonantClass(s byte) byte {
 		return 'p'
 	case 'd':
 		return 't'
-	case 'S', '?':
-		return 'c'
-	case 'C', 'Z', 'J', 'z', 's':
+	case 'C', 'Z', 'J', 'z', 's', 'S':
 		return 'c'
 	case 'x', 'g', 'h':
 		return 'k'
 	}
 	return s
 }
-func two(b byte) byte { if b == 105 { return 97 }; return b }
+
+// two tells vowels apart as well as romanisations do: o and u from the others.
+func two(v byte) byte {
+	if v == 'i' {
+		return 'a'
+	}
+	return v
+}

@@ -41,7 +41,7 @@ type tableSet struct {
 	syllable  map[string]bool   // pinyin syllables; true for those that are surnames
 	irregular map[string]string // written form to the form that it is read as
 	words     map[string]wordKind
-	somali    []string          // beginnings of words that show Somali spelling
+	somali    []string // beginnings of words that show Somali spelling
 	months    map[string]int
 	common    map[string]byte // form to bits of weight, for forms that many people share
 }
@@ -70,14 +70,17 @@ func loadTables() (*tableSet, error) {
 		name string
 		add  func(left, right string) error
 	}{
-		{"han", t.addHan}, {"surnames", t.addSurname}, {"irregular", t.addIrregular}, {"words", t.addWords}, {"common", t.addCommon}, {"months", t.addMonth},
+		{"han", t.addHan}, {"surnames", t.addSurname}, {"irregular", t.addIrregular}, {"words", t.addWords}, {"months", t.addMonth},
 	}
 	for _, s := range steps {
 		if err := eachPair(s.name, s.add); err != nil {
 			return nil, fmt.Errorf("table %s: %w", s.name, err)
 		}
 	}
-	return t, t.loadSound()
+	if err := t.loadSound(); err != nil {
+		return nil, err
+	}
+	return t, eachPair("common", t.addCommon)
 }
 
 func readTable(name string) (string, error) {
@@ -201,7 +204,10 @@ func (t *tableSet) addCommon(bits, forms string) error {
 		return fmt.Errorf("bits %q", bits)
 	}
 	for f := range strings.FieldsSeq(forms) {
-		t.common[squeeze(f)] = bits[0] - '0'
+		s := skeletonOf(t.soundOf(squeeze(t.read(f))))
+		if _, twice := t.common[s]; !twice {
+			t.common[s] = bits[0] - '0'
+		}
 	}
 	return nil
 }
@@ -218,4 +224,12 @@ func (t *tableSet) addMonth(number, names string) error {
 		t.months[w] = n
 	}
 	return nil
+}
+
+// read returns the form that a word is read as.
+func (t *tableSet) read(form string) string {
+	if r, ok := t.irregular[squeeze(form)]; ok {
+		return r
+	}
+	return form
 }
