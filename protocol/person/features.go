@@ -1,5 +1,7 @@
 package person
 
+import "math"
+
 // Dimensions is the length of a vector. Fewer dimensions let more features of different
 // words fall together: their noise grows with the root of Dimensions' inverse.
 const Dimensions = 1024
@@ -9,7 +11,7 @@ const Dimensions = 1024
 const Unit = 300
 
 // DefaultThreshold is the least score of a match.
-const DefaultThreshold = 3000
+const DefaultThreshold = 2400
 
 // MaxScore bounds the score of any two vectors: |Score| <= MaxScore < 2^15. The features
 // have a squared norm of at most maxNorm, by Cauchy and Schwarz their product is at most
@@ -17,7 +19,7 @@ const DefaultThreshold = 3000
 const MaxScore = maxNorm + 2*selfUnit*maxSelf
 
 const (
-	maxNorm  = 21600
+	maxNorm  = 22300
 	maxSelf  = 108
 	selfUnit = 48
 )
@@ -37,12 +39,11 @@ const (
 // Magnitudes of the features; their squares over Unit are bits. See SPEC.md, section
 // "Persons", for how they were found.
 const (
-	magnitudeYear   = 39
-	magnitudeMonth  = 20
-	magnitudeDay    = 27
-	magnitudePair   = 60
-	magnitudeSound  = 11
-	squareOfBigrams = 1140 // shared by the bigrams of a word
+	magnitudeYear   = 35
+	magnitudeMonth  = 18
+	magnitudeDay    = 26
+	magnitudePair   = 57
+	squareOfBigrams = 1400 // shared by the bigrams of a word
 	squareOfWeak    = 750
 
 	selfDate = 30 // self weight of a day and month that are known
@@ -64,7 +65,7 @@ type Vector [Dimensions]int8
 
 // Features returns the profile's vector for one side.
 func (p Profile) Features(side Side) *Vector {
-	b := vectorBuilder{}
+	b := vectorBuilder{in: make([]feature, 0, 48)}
 	b.date(p.birth)
 	for i, name := range p.names {
 		for _, w := range name {
@@ -98,17 +99,23 @@ func Product(probe, template *Vector) int {
 
 // vectorBuilder adds features while they fit into the bounds.
 type vectorBuilder struct {
-	sum   [Dimensions]int32
-	norm  int
-	self  int
-	seen  [64]uint64 // features of words that are in
-	count int
+	sum  [Dimensions]int16
+	norm int // squared norm of sum
+	self int
+	in   []feature // features of words
 }
 
-func (b *vectorBuilder) add(place int, magnitude int32) {
+// feature is one feature of a word where the hash puts it.
+type feature struct {
+	hash      uint64
+	place     int
+	magnitude int16
+}
+
+func (b *vectorBuilder) add(place int, magnitude int16) {
 	old := b.sum[place]
 	b.sum[place] = old + magnitude
-	b.norm += int(magnitude * (2*old + magnitude))
+	b.norm += int(magnitude) * int(2*old+magnitude)
 }
 
 func (b *vectorBuilder) date(d Birth) {
@@ -125,18 +132,17 @@ func (b *vectorBuilder) date(d Birth) {
 	b.self += selfDate
 }
 
-// word adds the features of one word, or none of them if a bound would be passed or an
-// entry would not fit into eight bits.
+// word adds the features of one word, or none of them if a bound would be passed. Self
+// weights are those of the primary name.
 func (b *vectorBuilder) word(w word, primary bool) {
-	saved := *b
 	square, self := squareOfBigrams, selfWord
 	if w.weak {
 		square, self = squareOfWeak, selfWeak
 	}
-	b.feature(hash('k', w.skeleton), w.weight)
-	b.feature(hash('o', w.sound), magnitudeSound)
-	var consonants [maxSound + 10]byte
-	c := append(consonants[:0], '^')
+	before := len(b.in)
+	fits := b.feature(hash('k', w.skeleton), w.weight)
+	var buf [maxSound + 10]byte
+	c := append(buf[:0], '^')
 	for i := range len(w.sound) {
 		if !vowel(w.sound[i]) {
 			c = append(c, w.sound[i])
@@ -145,42 +151,37 @@ func (b *vectorBuilder) word(w word, primary bool) {
 	c = append(c, '$')
 	magnitude := root(square / (len(c) - 1))
 	for i := range len(c) - 1 {
-		b.feature(hash('b', string(c[i:i+2])), magnitude)
+		fits = b.feature(hash('b', string(c[i:i+2])), magnitude) && fits
 	}
 	if primary {
 		b.self += self
 	}
-	if b.norm > maxNorm || b.self > maxSelf || !b.fits() {
-		*b = saved
-	}
-}
-
-func (b *vectorBuilder) fits() bool {
-	for _, x := range b.sum {
-		if x > 127 || x < -127 {
-			return false
-		}
-	}
-	return true
-}
-
-// feature adds a feature of words once.
-func (b *vectorBuilder) feature(h uint64, magnitude int) {
-	for _, s := range b.seen[:b.count] {
-		if s == h {
-			return
-		}
-	}
-	if b.count == len(b.seen) {
+	if fits && b.norm <= maxNorm && b.self <= maxSelf {
 		return
 	}
-	b.seen[b.count] = h
-	b.count++
-	m := int32(magnitude)
-	if h>>63 == 1 {
-		m = -m
+	if primary {
+		b.self -= self
 	}
-	b.add(placeWords+int(h>>8%(Dimensions-placeWords)), m)
+	for _, f := range b.in[before:] {
+		b.add(f.place, -f.magnitude)
+	}
+	b.in = b.in[:before]
+}
+
+// feature adds a feature of words once. It reports whether the entry fits into eight bits.
+func (b *vectorBuilder) feature(h uint64, magnitude int) bool {
+	for i := range b.in {
+		if b.in[i].hash == h {
+			return true
+		}
+	}
+	f := feature{h, placeWords + int(h>>8%(Dimensions-placeWords)), int16(magnitude)}
+	if h>>63 == 1 {
+		f.magnitude = -f.magnitude
+	}
+	b.in = append(b.in, f)
+	b.add(f.place, f.magnitude)
+	return b.sum[f.place] <= math.MaxInt8 && b.sum[f.place] >= -math.MaxInt8
 }
 
 // root is the integer square root.

@@ -3,6 +3,7 @@ package person
 import (
 	"slices"
 	"strconv"
+	"unicode/utf8"
 )
 
 // KeysPerPerson is the number of keys to which strict mode pads every record. Records with
@@ -54,12 +55,27 @@ type keyBuilder struct {
 	arena []byte
 }
 
+// Ranks of the kinds of keys. The weights of words, at most 2*36, order keys of a kind.
+const (
+	rankBirth   = 500 // D
+	rankMonth   = 400 // M
+	rankPair    = 300 // P, N, same year
+	rankLetters = 220 // L
+	rankInitial = 120 // I
+	rankBefore  = 0   // P, N, year before
+)
+
 func (b *keyBuilder) name(words []word) {
+	b.letters(words)
 	strong := 0
 	for _, w := range words {
 		if !w.weak {
 			strong++
 		}
+	}
+	if len(words) == 1 {
+		b.add(rankPair, 'N', words[0].skeleton, "", b.birth.Year)
+		b.add(rankBefore, 'N', words[0].skeleton, "", b.birth.Year-1)
 	}
 	for i, w := range words {
 		if w.weak && strong >= 2 {
@@ -67,12 +83,9 @@ func (b *keyBuilder) name(words []word) {
 		}
 		b.single(w)
 		for _, v := range words[:i] {
-			if v.weak && strong >= 2 || v.skeleton == w.skeleton {
-				continue
+			if (!v.weak || strong < 2) && v.skeleton != w.skeleton {
+				b.pair(v, w)
 			}
-			first, second := min(v.skeleton, w.skeleton), max(v.skeleton, w.skeleton)
-			b.add(v.weight+w.weight, 'P', first, second, b.birth.Year, 0, 0)
-			b.add(v.weight+w.weight, 'P', first, second, b.birth.Year-1, 0, 0)
 		}
 	}
 }
@@ -81,18 +94,54 @@ func (b *keyBuilder) single(w word) {
 	d := b.birth
 	if d.known() {
 		low, high := min(d.Day, d.Month), max(d.Day, d.Month)
-		b.add(400+w.weight, 'D', w.skeleton, "", d.Year, low, high)
-		b.add(400+w.weight, 'D', w.skeleton, "", d.Year-1, low, high)
+		b.add(rankBirth+w.weight, 'D', w.skeleton, "", d.Year, low, high)
+		b.add(rankBirth+w.weight, 'D', w.skeleton, "", d.Year-1, low, high)
 	}
 	if d.Month != 0 && (d.Day == 0 || d.known()) {
-		b.add(200+w.weight, 'M', w.skeleton, "", d.Year, d.Month, 0)
+		b.add(rankMonth+w.weight, 'M', w.skeleton, "", d.Year, d.Month)
 	}
+}
+
+func (b *keyBuilder) pair(v, w word) {
+	first, second := min(v.skeleton, w.skeleton), max(v.skeleton, w.skeleton)
+	b.add(rankPair+v.weight+w.weight, 'P', first, second, b.birth.Year)
+	b.add(rankBefore+v.weight+w.weight, 'P', first, second, b.birth.Year-1)
+	b.add(rankInitial+w.weight, 'I', w.skeleton, initial(v), b.birth.Year)
+	b.add(rankInitial+v.weight, 'I', v.skeleton, initial(w), b.birth.Year)
+}
+
+func initial(w word) string {
+	_, width := utf8.DecodeRuneInString(w.skeleton)
+	return w.skeleton[:width]
+}
+
+// leastLetters is how many consonants a whole name needs for a key of its own.
+const leastLetters = 4
+
+// letters adds the keys of the whole name: its classes of consonants in order of the
+// alphabet, whatever the order of the words and wherever one is written as two.
+func (b *keyBuilder) letters(words []word) {
+	var buf [maxWords * maxSound]byte
+	all := buf[:0]
+	for _, w := range words {
+		for i := range len(w.sound) {
+			if !vowel(w.sound[i]) {
+				all = append(all, consonantClass(w.sound[i]))
+			}
+		}
+	}
+	if len(all) < leastLetters {
+		return
+	}
+	slices.Sort(all)
+	b.add(rankLetters, 'L', string(all), "", b.birth.Year)
+	b.add(rankLetters, 'L', string(all), "", b.birth.Year-1)
 }
 
 func (b *keyBuilder) add(rank int, kind byte, first, second string, numbers ...int) {
 	if b.arena == nil {
 		b.arena = make([]byte, 0, 1024)
-		b.keys = make([]rankedKey, 0, 32)
+		b.keys = make([]rankedKey, 0, 48)
 	}
 	start := len(b.arena)
 	b.arena = append(append(append(b.arena, kind, '|'), first...), '|')
@@ -100,9 +149,6 @@ func (b *keyBuilder) add(rank int, kind byte, first, second string, numbers ...i
 		b.arena = append(append(b.arena, second...), '|')
 	}
 	for i, n := range numbers {
-		if n == 0 {
-			break
-		}
 		if i > 0 {
 			b.arena = append(b.arena, '|')
 		}

@@ -44,6 +44,9 @@ func (p Person) Profile() Profile {
 
 func (t *tableSet) wordOf(form string) word {
 	w := word{sound: t.soundOf(form)}
+	if w.sound == "" {
+		w.sound = form // a word of silent letters alone
+	}
 	w.skeleton = skeletonOf(w.sound)
 	kind := t.words[form]
 	w.weak = kind == weakWord || kind == prefixWord

@@ -38,6 +38,9 @@ func (t *tableSet) reordered(word string) string {
 		return word
 	}
 	set := rules[0].set
+	for _, o := range set.omit {
+		word = strings.ReplaceAll(word, o, "")
+	}
 	rs := []rune(word)
 	out := rs[:0]
 	for i := 0; i < len(rs); i++ {
@@ -86,7 +89,7 @@ func (r *romaniser) run() {
 func (r *romaniser) apply(m *rule, next rune) {
 	r.flush(m.out)
 	r.out = append(r.out, m.out...)
-	if m.out == "" || m.set.inherent == "" || !m.set.classes["C"].has(m.last) || m.set.classes["S"].has(next) {
+	if m.out == "" || m.set.inherent == "" || !m.set.carries.has(m.last) || m.set.suppress.has(next) {
 		return
 	}
 	if next != edge || m.set.keepFinal {

@@ -48,11 +48,14 @@ type rule struct {
 type ruleSet struct {
 	classes   map[string]*class
 	rules     map[rune][]rule
-	inherent  string // vowel that a consonant of class C has unless a character of class S follows
-	keepFinal bool   // the inherent vowel is also written at the end of a word
-	reorder   *class // vowels written before the consonant that they follow
-	silence   rune   // mark that silences the letter before it
-	between   *class // vowels that may stand between that letter and the mark
+	inherent  string   // vowel that a consonant of class I, or else C, has unless one of class S follows
+	carries   *class   // that class I or C
+	suppress  *class   // class S
+	keepFinal bool     // the inherent vowel is also written at the end of a word
+	reorder   *class   // vowels written before the consonant that they follow
+	silence   rune     // mark that silences the letter before it
+	omit      []string // letters that are silent together
+	between   *class   // vowels that may stand between that letter and the mark
 }
 
 // parseRules reads a table file. Its lines are
@@ -62,6 +65,7 @@ type ruleSet struct {
 //	inherent VOWEL keep|drop
 //	reorder characters
 //	silence MARK [characters]
+//	omit words
 //	pattern TAB output [TAB left [TAB right]]
 //
 // A context is a set in brackets, in which # is the edge of the word and @NAME a class,
@@ -78,6 +82,13 @@ func parseRules(text string) (*ruleSet, error) {
 		if err := s.line(line); err != nil {
 			return nil, fmt.Errorf("line %d: %w", n, err)
 		}
+	}
+	s.carries, s.suppress = s.classes["C"], s.classes["S"]
+	if c, ok := s.classes["I"]; ok {
+		s.carries = c
+	}
+	if s.inherent != "" && (s.carries == nil || s.suppress == nil) {
+		return nil, fmt.Errorf("an inherent vowel needs classes C and S")
 	}
 	return s, nil
 }
@@ -108,6 +119,10 @@ func (s *ruleSet) line(line string) error {
 		c, err := s.class("[" + between + "]")
 		s.between = c
 		return err
+	}
+	if rest, ok := strings.CutPrefix(line, "omit "); ok {
+		s.omit = strings.Fields(rest)
+		return nil
 	}
 	f := append(strings.Split(line, "\t"), "-", "-")
 	if len(f) < 4 || len(f) > 6 || f[0] == "" {

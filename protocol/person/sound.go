@@ -66,7 +66,7 @@ func skeletonOf(sound string) string {
 			continue
 		}
 		c := consonantClass(sound[i])
-		if n := len(out); n > 0 && i > 0 && out[n-1] == c && !vowel(sound[i-1]) {
+		if n := len(out); n > 0 && c < utf8.RuneSelf && out[n-1] == c && !vowel(sound[i-1]) {
 			continue
 		}
 		out = append(out, c)
@@ -74,6 +74,9 @@ func skeletonOf(sound string) string {
 	n := len(out)
 	if n > 2 && (out[n-1] == 'n' || out[n-1] == 't') && out[n-2] == 'r' && !vowel(sound[len(sound)-2]) {
 		out, n = append(out[:n-2], out[n-1]), n-1
+	}
+	if n > 2 && out[n-1] == 't' && out[n-2] == 'n' && !vowel(sound[len(sound)-1]) && !vowel(sound[len(sound)-2]) {
+		out, n = out[:n-1], n-1
 	}
 	if n > 0 && out[n-1] == 'l' && !vowel(sound[len(sound)-1]) {
 		out[n-1] = 'n'
@@ -106,7 +109,7 @@ func short(out []byte, sound string, vowels int) string {
 	case 'a', 'i':
 		return "A" + string(out)
 	case 'u':
-		return "U" + string(out)
+		return "A" + string(out)
 	}
 	return string(out)
 }

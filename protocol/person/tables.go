@@ -15,7 +15,7 @@ var tableFiles embed.FS
 // scripts are the files of tables that turn letters into Latin ones. No two of them have a
 // rule that begins with the same character.
 var scripts = [...]string{
-	"latin", "cyrillic", "arabic", "letters", "indic", "burmese", "khmer", "thai", "lao", "ethiopic", "kana",
+	"latin", "cyrillic", "arabic", "letters", "indic", "dravidian", "burmese", "khmer", "thai", "lao", "ethiopic", "kana",
 }
 
 // wordKind says what a word beside a name is.

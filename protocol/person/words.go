@@ -191,9 +191,12 @@ func prefixed(w string) (head, tail string) {
 		rest int // least letters of the rest
 	}{
 		{"mohamad", 3}, {"mohamed", 3}, {"muhamad", 3}, {"muhamed", 3}, {"gholam", 3}, {"ghulam", 3}, {"golam", 3},
-		{"amir", 5}, {"abou", 4}, {"aboo", 4}, {"abu", 4},
+		{"amir", 5}, {"abou", 4}, {"aboo", 4}, {"abu", 4}, {"binti", 3}, {"binte", 3}, {"bin", 5}, {"ibn", 4},
 	} {
 		if tail, ok := strings.CutPrefix(w, p.head); ok && len(tail) >= p.rest {
+			if p.head[0] == 'b' || p.head[0] == 'i' {
+				return "", tail
+			}
 			return p.head, tail
 		}
 	}
