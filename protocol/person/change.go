@@ -16,8 +16,9 @@ var (
 	changeVariant     = Change{"variant_split", "another name in the same cell (in brackets, or after alias, aka, @ or a stroke) taken as a variant"}
 	changeRelation    = Change{"relation_written_out", "s/o, d/o, a/l or a/p written as bin or binti"}
 	changeRepeated    = Change{"repeated_removed", "a name that was given twice is kept once"}
+	changePlaceholder = Change{"placeholder_removed", "a variant that stands for no name removed"}
 	changeUnknown     = Change{"unknown_characters", "some letters are in no table; they match only the same letters"}
-	changeOneWord     = Change{"one_word", "the name has one word; it matches only with an equal date of birth"}
+	changeOneWord     = Change{"one_word", "the name has one word besides initials and titles; it says little"}
 	changeDigits      = Change{"digits_folded", "national digits written as 0 to 9"}
 	changeDate        = Change{"date_rewritten", "date written as year-month-day"}
 	changeOrder       = Change{"order_assumed", "day and month read in the order given for the column"}

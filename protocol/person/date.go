@@ -3,6 +3,8 @@ package person
 import (
 	"strings"
 	"unicode"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // Order says whether the day or the month comes first in dates that end with the year.
@@ -62,6 +64,7 @@ func cleanBirth(raw string) (string, []Change, *Rejection) {
 		}
 		return "", nil, r
 	}
+	s = norm.NFKC.String(s)
 	folded := strings.Map(func(c rune) rune {
 		if v, ok := digitValue(c); ok {
 			return rune('0' + v)
@@ -145,16 +148,13 @@ func (p *dateParts) read(s string) *Rejection {
 
 // between reads what stands between, before or after numbers.
 func (p *dateParts) between(s string) *Rejection {
-	if strings.Trim(s, ".") == "" && p.count > 0 {
+	if strings.Trim(s, ". ") == "" && strings.Contains(s, ".") && p.count > 0 {
 		p.dots = true
 		return nil
 	}
-	s = strings.NewReplacer("พ.ศ.", " era-buddhist ", "ค.ศ.", " era-common ", "b.e.", " era-buddhist ", "c.e.", " era-common ",
-		"a.d.", " era-common ", "a.h.", " era-hijri ", "~", " circa ", "?", " circa ").Replace(s)
-	for _, w := range strings.FieldsFunc(s, func(r rune) bool {
-		return r == ' ' || r == '/' || r == '.' || r == ',' || r == '-' && !strings.Contains(s, "era-")
-	}) {
-		if r := p.word(strings.Trim(w, "-")); r != nil {
+	s = tables().eras.Replace(s)
+	for w := range strings.FieldsFuncSeq(s, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune("/.,،", r) }) {
+		if r := p.word(w); r != nil {
 			return r
 		}
 	}
@@ -163,23 +163,21 @@ func (p *dateParts) between(s string) *Rejection {
 
 func (p *dateParts) word(w string) *Rejection {
 	switch w {
-	case "":
-		return nil
 	case "c", "ca", "circa", "approx", "approximately", "about", "abt", "around":
 		p.approximate = true
 		return nil
-	case "年", "月", "日", "년", "월", "일", "th", "st", "nd", "rd", "de", "of", "г", "года", "года.":
+	case "年", "月", "日", "년", "월", "일", "th", "st", "nd", "rd", "de", "of", "г", "года":
 		return nil
-	case "era-buddhist", "be":
+	case "buddhistera", "be":
 		return p.era(Buddhist)
-	case "era-common", "ce", "ad":
+	case "commonera", "ce", "ad":
 		return p.era(Gregorian)
-	case "era-hijri", "ah", "ه", "هـ":
+	case "hijriera", "ah", "ه", "هـ":
 		return p.era(Hijri)
 	case "sh", "ش", "هش":
 		return p.era(Persian)
 	}
-	m, ok := monthNamed(w)
+	m, ok := tables().months[w]
 	if !ok || p.month != 0 {
 		return reject(ReasonBirthForm)
 	}
@@ -281,11 +279,4 @@ func partial(b Birth) (Birth, []Change, *Rejection) {
 		return Birth{}, nil, reject(ReasonNoSuchDay)
 	}
 	return b, nil, nil
-}
-
-// monthNamed knows the months' names and their beginnings of three letters in the
-// languages that passports and registers of the region use.
-func monthNamed(w string) (int, bool) {
-	m, ok := tables().months[w]
-	return m, ok
 }

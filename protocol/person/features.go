@@ -1,6 +1,11 @@
 package person
 
-import "math"
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+)
 
 // Dimensions is the length of a vector. Fewer dimensions let more features of different
 // words fall together: their noise grows with the root of Dimensions' inverse.
@@ -11,7 +16,7 @@ const Dimensions = 1024
 const Unit = 300
 
 // DefaultThreshold is the least score of a match.
-const DefaultThreshold = 2400
+const DefaultThreshold = 2700
 
 // MaxScore bounds the score of any two vectors: |Score| <= MaxScore < 2^15. The features
 // have a squared norm of at most maxNorm, by Cauchy and Schwarz their product is at most
@@ -68,7 +73,8 @@ func (p Profile) Features(side Side) *Vector {
 	b := vectorBuilder{in: make([]feature, 0, 48)}
 	b.date(p.birth)
 	for i, name := range p.names {
-		for _, w := range name {
+		// In a fixed order, so that the order in which names are written plays no part.
+		for _, w := range slices.SortedFunc(slices.Values(name), compareWords) {
 			b.word(w, i == 0)
 		}
 	}
@@ -95,6 +101,11 @@ func Product(probe, template *Vector) int {
 		s += int(x) * int(template[i])
 	}
 	return s
+}
+
+// compareWords puts the words that say most first.
+func compareWords(a, b word) int {
+	return cmp.Or(b.weight-a.weight, strings.Compare(a.skeleton, b.skeleton), strings.Compare(a.sound, b.sound))
 }
 
 // vectorBuilder adds features while they fit into the bounds.

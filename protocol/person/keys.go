@@ -121,12 +121,15 @@ const leastLetters = 4
 // letters adds the keys of the whole name: its classes of consonants in order of the
 // alphabet, whatever the order of the words and wherever one is written as two.
 func (b *keyBuilder) letters(words []word) {
-	var buf [maxWords * maxSound]byte
+	var buf [maxWords * maxSound]rune
 	all := buf[:0]
 	for _, w := range words {
-		for i := range len(w.sound) {
-			if !vowel(w.sound[i]) {
-				all = append(all, consonantClass(w.sound[i]))
+		for _, r := range w.sound {
+			switch {
+			case r >= utf8.RuneSelf:
+				all = append(all, r)
+			case !vowel(byte(r)):
+				all = append(all, rune(consonantClass(byte(r))))
 			}
 		}
 	}

@@ -75,7 +75,14 @@ func Parse(f Fields, d Defaults) (Person, []Change, error) {
 		if r != nil {
 			return Person{}, nil, r
 		}
-		names, changes = append(names, more...), appendChanges(changes, c)
+		changes = appendChanges(changes, c)
+		for _, n := range more {
+			if stopName(n) {
+				changes = appendChanges(changes, []Change{changePlaceholder})
+				continue
+			}
+			names = append(names, n)
+		}
 	}
 	birth, c, r := parseBirth(f.Born, d)
 	if r != nil {
@@ -113,10 +120,8 @@ func assemble(names []string, birth Birth) (Person, []Change, *Rejection) {
 	if len(all) < len(names) {
 		changes = append(changes, changeRepeated)
 	}
-	for _, n := range all {
-		if stopName(n) {
-			return Person{}, nil, reject(ReasonStopValue)
-		}
+	if slices.ContainsFunc(all, stopName) {
+		return Person{}, nil, reject(ReasonStopValue)
 	}
 	text := birth.String() + "|" + strings.Join(all, "|")
 	if len(all) > maxNames || len(text) > maxCanonical {

@@ -67,6 +67,7 @@ type romaniser struct {
 	out     []byte
 	unknown bool
 	pending string // inherent vowel of the last consonant, not yet written
+	keep    bool   // that vowel is also written at the end of a word
 }
 
 func (r *romaniser) run() {
@@ -89,16 +90,23 @@ func (r *romaniser) run() {
 func (r *romaniser) apply(m *rule, next rune) {
 	r.flush(m.out)
 	r.out = append(r.out, m.out...)
-	if m.out == "" || m.set.inherent == "" || !m.set.carries.has(m.last) || m.set.suppress.has(next) {
+	if m.out == "" || (len(m.out) > 1 && m.out[len(m.out)-1] == ' ') || m.set.inherent == "" || !m.set.carries.has(m.last) || m.set.suppress.has(next) {
 		return
 	}
 	if next != edge || m.set.keepFinal {
-		r.pending = m.set.inherent
+		r.pending, r.keep = m.set.inherent, m.set.keepFinal
 	}
 }
 
+// flush writes the inherent vowel before what comes next: not before a vowel, and not at the
+// end of a word in scripts that drop it there.
 func (r *romaniser) flush(next string) {
-	if r.pending != "" && (next == "" || !strings.ContainsRune("aeiou", rune(next[0]))) {
+	switch {
+	case r.pending == "":
+	case next == "":
+		r.out = append(r.out, r.pending...)
+	case next[0] == ' ' && !r.keep, strings.IndexByte("aeiou", next[0]) >= 0:
+	default:
 		r.out = append(r.out, r.pending...)
 	}
 	r.pending = ""

@@ -168,10 +168,9 @@ func (s *ruleSet) class(text string) (*class, error) {
 			i += width
 			continue
 		}
-		name := text[i+1 : i+2]
-		named, ok := s.classes[name]
+		named, ok := s.classes[text[i+1:min(i+2, len(text))]]
 		if !ok {
-			return nil, fmt.Errorf("class %s is not known", name)
+			return nil, fmt.Errorf("a class is not known")
 		}
 		c.ascii[0] |= named.ascii[0]
 		c.ascii[1] |= named.ascii[1]

@@ -32,6 +32,13 @@ const (
 	weakWord
 )
 
+// compoundPart is a name, or a word that is none, that others are written together with.
+type compoundPart struct {
+	part string
+	read string // empty for a part that is left out
+	rest int    // least letters behind a first part
+}
+
 // tableSet is all tables, read once and never changed.
 type tableSet struct {
 	letters   map[rune][]rule
@@ -42,8 +49,15 @@ type tableSet struct {
 	irregular map[string]string // written form to the form that it is read as
 	words     map[string]wordKind
 	somali    []string // beginnings of words that show Somali spelling
-	months    map[string]int
-	common    map[string]byte // form to bits of weight, for forms that many people share
+
+	firstParts, lastParts []compoundPart
+
+	months map[string]int
+
+	relations *strings.Replacer // s/o and its like, written out
+	dividers  *strings.Replacer // what stands between two names of one cell
+	eras      *strings.Replacer // names of eras with points in them, and signs for "about"
+	common    map[string]byte   // form to bits of weight, for forms that many people share
 }
 
 // tables reads the embedded files. They are part of the program: a fault in them is a
@@ -60,6 +74,11 @@ func loadTables() (*tableSet, error) {
 	t := &tableSet{
 		letters: map[rune][]rule{}, han: map[rune]string{}, surname: map[rune]string{}, syllable: map[string]bool{},
 		irregular: map[string]string{}, words: map[string]wordKind{}, common: map[string]byte{}, months: map[string]int{},
+		relations: strings.NewReplacer("s/o", " bin ", "d/o", " binti ", "w/o", " ", "a/l", " bin ", "a/p", " binti "),
+		dividers: strings.NewReplacer("a.k.a.", "|", "a.k.a", "|", " aka ", "|", " alias ", "|", " née ", "|",
+			"(", "|", ")", "|", "[", "|", "]", "|", "/", "|", "@", "|", ";", "|", "\n", "|"),
+		eras: strings.NewReplacer("พ.ศ.", " buddhistera ", "ค.ศ.", " commonera ", "b.e.", " buddhistera ", "c.e.", " commonera ",
+			"a.d.", " commonera ", "a.h.", " hijriera ", "~", " circa ", "?", " circa ", "-", " "),
 	}
 	for _, name := range scripts {
 		if err := t.loadScript(name); err != nil {
@@ -70,7 +89,7 @@ func loadTables() (*tableSet, error) {
 		name string
 		add  func(left, right string) error
 	}{
-		{"han", t.addHan}, {"surnames", t.addSurname}, {"irregular", t.addIrregular}, {"words", t.addWords}, {"months", t.addMonth},
+		{"han", t.addHan}, {"surnames", t.addSurname}, {"irregular", t.addIrregular}, {"words", t.addWords}, {"compounds", t.addCompound}, {"months", t.addMonth},
 	}
 	for _, s := range steps {
 		if err := eachPair(s.name, s.add); err != nil {
@@ -196,6 +215,24 @@ func (t *tableSet) addWords(kind, words string) error {
 		}
 		t.words[w] = k
 	}
+	return nil
+}
+
+func (t *tableSet) addCompound(part, read string) error {
+	if last, ok := strings.CutPrefix(part, "+"); ok {
+		t.lastParts = append(t.lastParts, compoundPart{part: last, read: read})
+		return nil
+	}
+	first, ok := strings.CutSuffix(part, "+")
+	read, rest, two := strings.Cut(read, " ")
+	n, err := strconv.Atoi(rest)
+	if !ok || !two || err != nil || n < 1 {
+		return fmt.Errorf("part %q has no least number of letters", part)
+	}
+	if read == "-" {
+		read = ""
+	}
+	t.firstParts = append(t.firstParts, compoundPart{first, read, n})
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package person
 
 import (
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -48,13 +47,14 @@ func clean(raw string) (string, []Change, *Rejection) {
 	return s, changes, nil
 }
 
-// invisible covers marks that get into cells by copying. The joiners are among them: they
-// steer how letters look, and are left out as often as not.
+// invisible covers marks that get into cells by copying. The joiner is among them: it
+// steers how letters look, and is left out as often as not; so is the Arabic tatweel, which
+// only lengthens a line. Of the non-joiner see canonicalName.
 func invisible(r rune) bool {
 	if r < 0xAD {
 		return false
 	}
-	return r == 0xAD || r == 0x34F || r == 0x61C || r == 0x180E || r == 0xFEFF || r == 0x2060 || (r >= 0x200B && r <= 0x200F) ||
+	return r == 0xAD || r == 0x34F || r == 0x640 || r == 0x61C || r == 0x180E || r == 0xFEFF || r == 0x2060 || r == 0x200B || (r >= 0x200D && r <= 0x200F) ||
 		(r >= 0x202A && r <= 0x202E) || (r >= 0x2066 && r <= 0x2069) || (r >= 0xFE00 && r <= 0xFE0F)
 }
 
@@ -83,22 +83,29 @@ func parseNames(raw string) ([]string, []Change, *Rejection) {
 	if folded != norm.NFC.String(s) {
 		changes = append(changes, changeFolded)
 	}
-	lower := norm.NFC.String(strings.Map(unicode.ToLower, folded))
+	lower := lowered(folded)
 	if lower != folded {
 		changes = append(changes, changeCase)
 	}
-	parts, more := splitVariants(lower)
-	changes = append(changes, more...)
+	if lowered(norm.NFKC.String(lower)) != lower {
+		return nil, nil, reject(ReasonCharacters) // folding and lower case do not settle
+	}
 	var names []string
-	for _, p := range parts {
-		name, punctuation, r := canonicalName(p)
+	parts, c := splitVariants(lower)
+	changes = append(changes, c...)
+	for len(parts) > 0 {
+		name, punctuation, r := canonicalName(parts[0])
 		if r != nil {
 			return nil, nil, r
 		}
-		if punctuation && !slices.Contains(changes, changePunctuation) {
-			changes = append(changes, changePunctuation)
+		if punctuation {
+			changes = appendChanges(changes, []Change{changePunctuation})
 		}
-		if name != "" {
+		parts = parts[1:]
+		// Signs that were left out may have hidden a word that divides.
+		if again, c := splitVariants(name); len(again) > 1 {
+			parts, changes = append(again, parts...), appendChanges(changes, c)
+		} else if name != "" {
 			names = append(names, name)
 		}
 	}
@@ -108,16 +115,16 @@ func parseNames(raw string) ([]string, []Change, *Rejection) {
 	return names, changes, nil
 }
 
+func lowered(s string) string { return norm.NFKC.String(strings.Map(unicode.ToLower, s)) }
+
 // splitVariants cuts a field into the names in it.
 func splitVariants(s string) ([]string, []Change) {
 	var changes []Change
-	written := strings.NewReplacer("s/o", " bin ", "d/o", " binti ", "w/o", " ", "a/l", " bin ", "a/p", " binti ").Replace(s)
+	written := tables().relations.Replace(s)
 	if written != s {
 		changes = append(changes, changeRelation)
 	}
-	written = strings.NewReplacer("a.k.a.", "|", "a.k.a", "|", " aka ", "|", " alias ", "|", " nee ", "|", " née ", "|",
-		"(", "|", ")", "|", "[", "|", "]", "|", "/", "|", "@", "|", ";", "|", "\n", "|").Replace(written)
-	parts := strings.Split(written, "|")
+	parts := strings.Split(tables().dividers.Replace(written), "|")
 	filled := 0
 	for _, p := range parts {
 		if strings.TrimSpace(p) != "" {
@@ -131,15 +138,24 @@ func splitVariants(s string) ([]string, []Change) {
 }
 
 // canonicalName keeps letters, marks, single spaces between words, and single hyphens and
-// apostrophes inside words.
-func canonicalName(s string) (string, bool, *Rejection) {
+// apostrophes inside words. The non-joiner divides words in Arabic script, as Persian uses it,
+// and is nothing elsewhere. It reports whether it left out anything but spaces.
+func canonicalName(s string) (name string, punctuation bool, _ *Rejection) {
 	var b strings.Builder
-	punctuation := false
-	inner := rune(0) // hyphen or apostrophe that is written if a letter follows
-	space, letters := false, 0
+	var inner rune // hyphen or apostrophe that is written if a letter follows
+	space := false
 	for _, r := range s {
 		switch {
-		case unicode.IsLetter(r) || (unicode.Is(unicode.M, r) && b.Len() > 0 && !space):
+		case apostrophe(r) || hyphen(r):
+			sign := '-'
+			if apostrophe(r) {
+				sign = '\''
+			}
+			punctuation = punctuation || r != sign || b.Len() == 0 || space || inner != 0
+			if b.Len() > 0 && !space {
+				inner = sign
+			}
+		case unicode.IsLetter(r), unicode.Is(unicode.M, r) && b.Len() > 0 && !space && inner == 0:
 			if space && b.Len() > 0 {
 				b.WriteByte(' ')
 			} else if inner != 0 {
@@ -147,32 +163,23 @@ func canonicalName(s string) (string, bool, *Rejection) {
 			}
 			space, inner = false, 0
 			b.WriteRune(r)
-			letters++
-		case unicode.IsSpace(r):
-			space, inner = true, 0
-		case apostrophe(r) || hyphen(r):
-			if b.Len() > 0 && !space {
-				inner = '-'
-				if apostrophe(r) {
-					inner = '\''
-				}
-			}
-			if r != inner {
-				punctuation = true
-			}
-		case strings.ContainsRune(".,:_\"«»“”„·•・۔،", r):
-			space, inner, punctuation = true, 0, true
-		case unicode.Is(unicode.M, r):
+		case r == nonJoiner:
+			last, _ := utf8.DecodeLastRuneInString(b.String())
+			space = space || unicode.Is(unicode.Arabic, last)
 			punctuation = true
+		case unicode.IsSpace(r):
+			punctuation = punctuation || inner != 0
+			space, inner = true, 0
+		case strings.ContainsRune(".,:_\"«»“”„·•・۔،", r), unicode.Is(unicode.M, r):
+			space, inner, punctuation = true, 0, true
 		default:
 			return "", false, reject(ReasonCharacters)
 		}
 	}
-	if letters == 0 {
-		return "", false, nil
-	}
-	return b.String(), punctuation, nil
+	return b.String(), punctuation || inner != 0, nil
 }
+
+const nonJoiner = 0x200C
 
 func apostrophe(r rune) bool {
 	switch r {

@@ -145,11 +145,11 @@ func (t *tableSet) compound(out []string, w string) []string {
 	if rest, ok := strings.CutPrefix(w, "abd"); ok {
 		return t.servant(out, rest)
 	}
-	if head, tail := suffixed(w); head != "" {
+	if head, tail := t.suffixed(w); head != "" {
 		return append(t.compound(out, head), tail)
 	}
 	w = squeeze(w)
-	if head, tail := prefixed(w); tail != "" {
+	if head, tail := t.prefixed(w); tail != "" {
 		if head == "" {
 			return t.compound(out, tail)
 		}
@@ -184,20 +184,13 @@ func (t *tableSet) servant(out []string, rest string) []string {
 	return t.compound(append(out, "abd"), name)
 }
 
-// prefixed takes apart compounds by their first part.
-func prefixed(w string) (head, tail string) {
-	for _, p := range [...]struct {
-		head string
-		rest int // least letters of the rest
-	}{
-		{"mohamad", 3}, {"mohamed", 3}, {"muhamad", 3}, {"muhamed", 3}, {"gholam", 3}, {"ghulam", 3}, {"golam", 3},
-		{"amir", 5}, {"abou", 4}, {"aboo", 4}, {"abu", 4}, {"binti", 3}, {"binte", 3}, {"bin", 5}, {"ibn", 4},
-	} {
-		if tail, ok := strings.CutPrefix(w, p.head); ok && len(tail) >= p.rest {
-			if p.head[0] == 'b' || p.head[0] == 'i' {
-				return "", tail
-			}
-			return p.head, tail
+// prefixed takes apart compounds by their first part, which has no head if it is no name. An
+// article that is joined to a long name is such a part: al or el before a consonant but l
+// and y, if five letters or more follow.
+func (t *tableSet) prefixed(w string) (head, tail string) {
+	for _, p := range t.firstParts {
+		if tail, ok := strings.CutPrefix(w, p.part); ok && len(tail) >= p.rest {
+			return p.read, tail
 		}
 	}
 	if (strings.HasPrefix(w, "al") || strings.HasPrefix(w, "el")) && len(w) >= 7 && strings.IndexByte("aeiouyl", w[2]) < 0 {
@@ -207,15 +200,10 @@ func prefixed(w string) (head, tail string) {
 }
 
 // suffixed takes apart compounds by their last part.
-func suffixed(w string) (head, tail string) {
-	for _, s := range [...]struct{ written, read string }{
-		{"ullah", "ulah"}, {"ulah", "ulah"}, {"ollah", "ulah"}, {"olah", "ulah"}, {"allah", "ulah"}, {"ulla", "ulah"}, {"ollo", "ulah"},
-		{"uddin", "din"}, {"udin", "din"}, {"eddin", "din"}, {"edin", "din"}, {"iddin", "din"}, {"idin", "din"}, {"addin", "din"},
-		{"uddeen", "din"}, {"udeen", "din"}, {"addeen", "din"}, {"eddine", "din"}, {"edine", "din"}, {"eddeen", "din"}, {"ettin", "din"}, {"zadeh", "zada"}, {"zade", "zada"}, {"zada", "zada"}, {"zoda", "zada"},
-		{"reza", "reza"}, {"raza", "reza"}, {"riza", "reza"},
-	} {
-		if head, ok := strings.CutSuffix(w, s.written); ok && len(head) >= 3 {
-			return head, s.read
+func (t *tableSet) suffixed(w string) (head, tail string) {
+	for _, p := range t.lastParts {
+		if head, ok := strings.CutSuffix(w, p.part); ok && len(head) >= 3 {
+			return head, p.read
 		}
 	}
 	return "", ""
