@@ -71,6 +71,9 @@ type ruleSet struct {
 // A context is a set in brackets, in which # is the edge of the word and @NAME a class,
 // or one such member alone, or - for any.
 func parseRules(text string) (*ruleSet, error) {
+	if !utf8.ValidString(text) {
+		return nil, fmt.Errorf("not UTF-8")
+	}
 	s := &ruleSet{classes: map[string]*class{}, rules: map[rune][]rule{}}
 	n := 0
 	for line := range strings.Lines(text) {

@@ -76,7 +76,7 @@ func TestTablesAreComplete(t *testing.T) {
 }
 
 func TestRulesRefuse(t *testing.T) {
-	for _, text := range []string{"a", "\tb", "a\tb\tc\td\te\tf\tg", "class X", "a\tb\t@Y", "a\tb\t[@Y]", "inherent a drop", "a\tb\t[@"} {
+	for _, text := range []string{"a", "\tb", "a\tb\tc\td\te\tf\tg", "class X", "a\tb\t@Y", "a\tb\t[@Y]", "inherent a drop", "a\tb\t[@", "\xff\ta"} {
 		if _, err := parseRules(text + "\n"); err == nil {
 			t.Errorf("%q is accepted", text)
 		}
