@@ -1,6 +1,8 @@
 package person
 
 import (
+	"bytes"
+	"cmp"
 	"slices"
 	"strconv"
 	"unicode/utf8"
@@ -12,13 +14,16 @@ const KeysPerPerson = 16
 
 // Keys returns the keys under which candidates for the person are looked for: two records
 // that share one are a candidate pair. They are distinct, at most KeysPerPerson, in a
-// fixed order, the most selective first:
+// fixed order, the most selective kind first:
 //
-//	D|skeleton|year|low|high    a word, with day and month in either order
-//	M|skeleton|year|month       a word, with year and month
-//	P|skeleton|skeleton|year    two words of one name in byte order
+//	D|skeleton|year|low|high      a word, with day and month in either order
+//	M|skeleton|year|month         a word, with year and month
+//	P|skeleton|skeleton|year      two words of one name in byte order
+//	N|skeleton|year               the only word of a name
+//	L|letters|year                all consonants of a name, sorted: joined or divided words meet
+//	I|skeleton|letter|year        a word, and how another of the name begins: initials and slips
 //
-// D and P stand under the year of birth and the one before, so that two records whose
+// D, P, N and L stand under the year of birth and the one before, so that two records whose
 // years differ by one share a key. 1 January counts as no day and no month. Padding and
 // caps on common keys are the caller's.
 func (p Profile) Keys() [][]byte {
@@ -26,24 +31,22 @@ func (p Profile) Keys() [][]byte {
 	for _, name := range p.names {
 		b.name(name)
 	}
+	// Once each, at its highest rank; then by rank.
 	slices.SortFunc(b.keys, func(x, y rankedKey) int {
-		if x.rank != y.rank {
-			return y.rank - x.rank
-		}
-		return slices.Compare(x.key, y.key)
+		return cmp.Or(bytes.Compare(x.key, y.key), y.rank-x.rank)
 	})
-	out := make([][]byte, 0, KeysPerPerson)
-	for _, k := range b.keys {
-		if n := len(out); n == KeysPerPerson {
-			break
-		} else if n == 0 || !slices.Equal(out[n-1], k.key) {
-			out = append(out, k.key)
-		}
+	keys := slices.CompactFunc(b.keys, func(x, y rankedKey) bool { return bytes.Equal(x.key, y.key) })
+	slices.SortFunc(keys, func(x, y rankedKey) int {
+		return cmp.Or(y.rank-x.rank, bytes.Compare(x.key, y.key))
+	})
+	out := make([][]byte, min(len(keys), KeysPerPerson))
+	for i := range out {
+		out[i] = keys[i].key
 	}
 	return out
 }
 
-// rankedKey ranks by kind, then by the weight of its words: equal keys have equal rank.
+// rankedKey ranks by kind, then by the weight of its words.
 type rankedKey struct {
 	rank int
 	key  []byte

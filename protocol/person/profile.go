@@ -56,18 +56,18 @@ func (t *tableSet) wordOf(form string) word {
 
 // weightOf is the magnitude of a skeleton's feature: by a published list of common names,
 // else by the number of consonants, since longer names are rarer. Its square over Unit is
-// the weight in bits: 1.9 for weak words, 2.3, 2.6 and 3.0 for common ones, 3.2 to 4.3.
+// the weight in bits: 1.9 for weak words, 1.8, 2.3 and 2.6 for common ones, 3.2 to 4.1.
 func (t *tableSet) weightOf(w word) int {
 	if w.weak {
 		return 24
 	}
 	switch t.common[w.skeleton] {
 	case 1:
-		return 26
+		return 23
 	case 2:
-		return 28
+		return 26
 	case 3:
-		return 30
+		return 28
 	}
 	n := 0
 	for i := range len(w.skeleton) {
@@ -75,7 +75,7 @@ func (t *tableSet) weightOf(w word) int {
 			n++
 		}
 	}
-	return 31 + min(n, 5)
+	return 30 + min(n, 5)
 }
 
 // String returns a placeholder.

@@ -1,6 +1,9 @@
 package person
 
-import "unicode/utf8"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // maxSound bounds the sounds of one word; longer words are cut, on both sides alike.
 const maxSound = 24
@@ -47,15 +50,14 @@ func appendSound(out []byte, s byte) []byte {
 
 func vowel(s byte) bool { return s == 'a' || s == 'i' || s == 'u' }
 
-// skeletonOf reduces sounds to what romanisations have in common: classes of consonants
+// skeletonOf reduces sounds to what romanisations have in common: the classes of consonants
 //
-//	p  b p f        t  t d          k  k x g h       c  c C Z J z
-//	v  v            s  s S          m, n, r, l       letters that are not Latin
+//	p  b p f    t  t d    k  k x g h    c  c C J s S z Z    v, m, n, r, l    other letters
 //
-// without vowels, but for A or U in front if the word begins with a or i, or with u. At
-// the end l is n, and r before n falls away, as in Thai. Words of one or two consonants
-// would say too little: one keeps the vowels around it, two the vowel between them if
-// there is no other.
+// without vowels, but for an A in front if the word begins with one. At the end l is n, r
+// before n or t falls away, and so does t after n: Thai and Burmese write the one and say the
+// other. Words of one or two consonants would say too little: one keeps the vowels around
+// it, two the vowel between them if there is no other.
 func skeletonOf(sound string) string {
 	var buf [maxSound + 10]byte
 	out := buf[:0]
@@ -71,47 +73,54 @@ func skeletonOf(sound string) string {
 		}
 		out = append(out, c)
 	}
-	n := len(out)
-	if n > 2 && (out[n-1] == 'n' || out[n-1] == 't') && out[n-2] == 'r' && !vowel(sound[len(sound)-2]) {
-		out, n = append(out[:n-2], out[n-1]), n-1
-	}
-	if n > 2 && out[n-1] == 't' && out[n-2] == 'n' && !vowel(sound[len(sound)-1]) && !vowel(sound[len(sound)-2]) {
-		out, n = out[:n-1], n-1
-	}
-	if n > 0 && out[n-1] == 'l' && !vowel(sound[len(sound)-1]) {
-		out[n-1] = 'n'
-	}
-	return short(out, sound, vowels)
+	return withVowels(ending(out, sound), sound, vowels)
 }
 
-func short(out []byte, sound string, vowels int) string {
-	switch {
-	case len(sound) == 0:
-		return ""
-	case len(out) == 0:
+// ending simplifies the last consonants.
+func ending(out []byte, sound string) []byte {
+	last := len(sound) - 1
+	if n := len(out); n > 2 && (out[n-1] == 'n' || out[n-1] == 't') && out[n-2] == 'r' && !vowel(sound[last-1]) {
+		out = append(out[:n-2], out[n-1])
+	}
+	if n := len(out); n > 2 && out[n-1] == 't' && out[n-2] == 'n' && !vowel(sound[last]) && !vowel(sound[last-1]) {
+		out = out[:n-1]
+	}
+	if n := len(out); n > 0 && out[n-1] == 'l' && !vowel(sound[last]) {
+		out[n-1] = 'n'
+	}
+	return out
+}
+
+// withVowels adds the vowels that count.
+func withVowels(out []byte, sound string, vowels int) string {
+	if sound == "" || len(out) == 0 {
 		return sound
+	}
+	first, last := sound[0], sound[len(sound)-1]
+	switch {
 	case len(out) == 1:
-		if vowel(sound[0]) {
-			out = append([]byte{two(sound[0]) - 32}, out...)
+		if vowel(first) {
+			out = append([]byte{backOrFront(first) - 'a' + 'A'}, out...)
 		}
-		if last := sound[len(sound)-1]; vowel(last) {
-			out = append(out, two(last))
+		if vowel(last) {
+			out = append(out, backOrFront(last))
 		}
 		return string(out)
-	case len(out) == 2 && vowels == 1 && !vowel(sound[0]) && !vowel(sound[len(sound)-1]):
-		for i := range len(sound) {
-			if vowel(sound[i]) {
-				return string([]byte{out[0], two(sound[i]), out[1]})
-			}
-		}
-	}
-	switch sound[0] {
-	case 'a', 'i':
-		return "A" + string(out)
-	case 'u':
+	case len(out) == 2 && vowels == 1 && !vowel(first) && !vowel(last):
+		between := sound[strings.IndexAny(sound, "aiu")]
+		return string([]byte{out[0], backOrFront(between), out[1]})
+	case vowel(first):
 		return "A" + string(out)
 	}
 	return string(out)
+}
+
+// backOrFront tells vowels apart as well as romanisations do: o and u from the others.
+func backOrFront(v byte) byte {
+	if v == 'i' {
+		return 'a'
+	}
+	return v
 }
 
 func consonantClass(s byte) byte {
@@ -126,12 +135,4 @@ func consonantClass(s byte) byte {
 		return 'k'
 	}
 	return s
-}
-
-// two tells vowels apart as well as romanisations do: o and u from the others.
-func two(v byte) byte {
-	if v == 'i' {
-		return 'a'
-	}
-	return v
 }
