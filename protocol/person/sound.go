@@ -76,16 +76,21 @@ func skeletonOf(sound string) string {
 	return withVowels(ending(out, sound), sound, vowels)
 }
 
-// ending simplifies the last consonants.
+// ending simplifies two last consonants that no vowel parts and no vowel follows, and a last l.
 func ending(out []byte, sound string) []byte {
-	last := len(sound) - 1
-	if n := len(out); n > 2 && (out[n-1] == 'n' || out[n-1] == 't') && out[n-2] == 'r' && !vowel(sound[last-1]) {
-		out = append(out[:n-2], out[n-1])
+	n, last := len(out), len(sound)-1
+	if n == 0 || vowel(sound[last]) {
+		return out
 	}
-	if n := len(out); n > 2 && out[n-1] == 't' && out[n-2] == 'n' && !vowel(sound[last]) && !vowel(sound[last-1]) {
-		out = out[:n-1]
+	if n > 2 && !vowel(sound[last-1]) {
+		switch string(out[n-2:]) {
+		case "rn", "rt":
+			out = append(out[:n-2], out[n-1])
+		case "nt":
+			out = out[:n-1]
+		}
 	}
-	if n := len(out); n > 0 && out[n-1] == 'l' && !vowel(sound[last]) {
+	if n := len(out); out[n-1] == 'l' {
 		out[n-1] = 'n'
 	}
 	return out
