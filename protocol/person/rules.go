@@ -97,35 +97,8 @@ func parseRules(text string) (*ruleSet, error) {
 }
 
 func (s *ruleSet) line(line string) error {
-	if rest, ok := strings.CutPrefix(line, "class "); ok {
-		name, members, ok := strings.Cut(rest, " = ")
-		if !ok {
-			return fmt.Errorf("class without members")
-		}
-		c, err := s.class("[" + members + "]")
-		s.classes[name] = c
-		return err
-	}
-	if rest, ok := strings.CutPrefix(line, "inherent "); ok {
-		vowel, where, _ := strings.Cut(rest, " ")
-		s.inherent, s.keepFinal = vowel, where == "keep"
-		return nil
-	}
-	if rest, ok := strings.CutPrefix(line, "reorder "); ok {
-		c, err := s.class("[" + rest + "]")
-		s.reorder = c
-		return err
-	}
-	if rest, ok := strings.CutPrefix(line, "silence "); ok {
-		mark, between, _ := strings.Cut(rest, " ")
-		s.silence, _ = utf8.DecodeRuneInString(mark)
-		c, err := s.class("[" + between + "]")
-		s.between = c
-		return err
-	}
-	if rest, ok := strings.CutPrefix(line, "omit "); ok {
-		s.omit = strings.Fields(rest)
-		return nil
+	if command, rest, ok := strings.Cut(line, " "); ok && !strings.Contains(command, "\t") {
+		return s.command(command, rest)
 	}
 	f := append(strings.Split(line, "\t"), "-", "-")
 	if len(f) < 4 || len(f) > 6 || f[0] == "" {
@@ -143,6 +116,31 @@ func (s *ruleSet) line(line string) error {
 	last, _ := utf8.DecodeLastRuneInString(f[0])
 	s.insert(first, rule{rest: f[0][width:], size: len(f[0]), out: f[1], left: left, right: right, last: last, set: s})
 	return nil
+}
+
+func (s *ruleSet) command(command, rest string) (err error) {
+	switch command {
+	case "class":
+		name, members, ok := strings.Cut(rest, " = ")
+		if !ok {
+			return fmt.Errorf("class without members")
+		}
+		s.classes[name], err = s.class("[" + members + "]")
+	case "inherent":
+		vowel, where, _ := strings.Cut(rest, " ")
+		s.inherent, s.keepFinal = vowel, where == "keep"
+	case "reorder":
+		s.reorder, err = s.class("[" + rest + "]")
+	case "silence":
+		mark, between, _ := strings.Cut(rest, " ")
+		s.silence, _ = utf8.DecodeRuneInString(mark)
+		s.between, err = s.class("[" + between + "]")
+	case "omit":
+		s.omit = strings.Fields(rest)
+	default:
+		return fmt.Errorf("command %s is not known", command)
+	}
+	return err
 }
 
 // insert keeps the rules of one first character by falling length, in file order.
