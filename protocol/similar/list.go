@@ -14,6 +14,7 @@ import (
 // list is a side's vectors in the places of a run.
 type list struct {
 	layout  he.Layout
+	square  int // largest squared norm
 	vectors Vectors
 	order   []int // position in each place; −1 where it only fills up
 }
@@ -46,7 +47,7 @@ func (s *Session) list(r role, vectors Vectors) (list, error) {
 		j := binary.BigEndian.Uint64(b[:]) % uint64(i+1)
 		order[i], order[j] = order[j], order[i]
 	}
-	return list{s.layout(), vectors, order}, nil
+	return list{s.layout(), s.MaxSquare(), vectors, order}, nil
 }
 
 // read returns the vectors of n places from one on, and the digest of their coordinates. What
@@ -75,7 +76,7 @@ func (l *list) read(ctx context.Context, place, n int) ([][]int8, [32]byte, erro
 		if l.order[place+i] < 0 {
 			out[i] = zero
 		}
-		if err := checkVector(l.layout, out[i]); err != nil {
+		if err := l.check(out[i]); err != nil {
 			return nil, [32]byte{}, fmt.Errorf("read list: %w", err)
 		}
 		for j, x := range out[i] {
@@ -86,17 +87,17 @@ func (l *list) read(ctx context.Context, place, n int) ([][]int8, [32]byte, erro
 	return out, [32]byte(digest.Sum(nil)), nil
 }
 
-// checkVector holds a vector to what both sides agreed on.
-func checkVector(l he.Layout, v []int8) error {
-	if err := l.CheckVector(v); err != nil {
+// check holds a vector to what both sides agreed on.
+func (l *list) check(v []int8) error {
+	if err := l.layout.CheckVector(v); err != nil {
 		return err
 	}
 	square := 0
 	for _, x := range v {
 		square += int(x) * int(x)
 	}
-	if square > MaxSquare {
-		return fmt.Errorf("%w: its squared norm is above %d", he.ErrVector, MaxSquare)
+	if square > l.square {
+		return fmt.Errorf("%w: its squared norm is above %d", he.ErrVector, l.square)
 	}
 	return nil
 }

@@ -60,6 +60,10 @@ const (
 // Pairs is how many pairs of places a run compares, which a quota counts.
 func (s *Session) Pairs() int64 { return int64(s.Probes) * int64(s.replies()*s.layout().Templates()) }
 
+// MaxSquare is the largest squared norm of a vector: scores lie within it on either side of
+// zero, so that none is 2¹⁵ or more away from the threshold, where a comparison would be wrong.
+func (s *Session) MaxSquare() int { return 1<<15 - 1 - s.Threshold }
+
 // layout is that of each batch of probes.
 func (s *Session) layout() he.Layout {
 	return he.Layout{Dimension: s.Dimension, Slots: min(s.Probes, he.Degree), Split: s.Split}

@@ -52,12 +52,9 @@ const (
 	Name = "similar"
 	// MaxDimension is the most coordinates of a vector.
 	MaxDimension = he.MaxDimension
-	// MaxSquare is the largest squared norm of a vector: so scores lie within ±2¹⁴, and with a
-	// threshold up to 2¹⁴ − 1 no difference leaves the 16 bits of a share.
-	MaxSquare = 1 << 14
 	// MaxThreshold is the largest threshold, and 1 the least: pairs with a vector that only
 	// fills a list up have score 0, and are never hits.
-	MaxThreshold = MaxSquare - 1
+	MaxThreshold = 1<<14 - 1
 	// MaxPairs is how many pairs one run has at most, places that fill up counted; see he.MaxPairs.
 	MaxPairs = he.MaxPairs
 	// SecretSize is the length of a run's secret in bytes.

@@ -415,7 +415,7 @@ func TestBadSessions(t *testing.T) {
 	if o := x.attempt(t, plain); o.askerError == nil {
 		t.Error("a list longer than its places passes")
 	}
-	x = newSides(good, vectors{{127, 127, 0, 0, 0, 0, 0, 0}}, vectors{{1, 2, 3}})
+	x = newSides(good, vectors{{127, 127, 22, 5, 0, 0, 0, 0}}, vectors{{1, 2, 3}})
 	if o := x.attempt(t, plain); !errors.Is(o.askerError, he.ErrVector) {
 		t.Errorf("a vector that is too long: %v", o.askerError)
 	}
