@@ -79,6 +79,10 @@ func benches() []bench {
 			name: "ledger", about: "five sequencers order entries and make them final; and, in virtual time, how long one takes",
 			defaults: Params{"n": 10_000, "members": 45, "rtt": 150}, limits: Params{"n": 90_000, "members": 64, "rtt": 2_000}, run: runLedger,
 		},
+		{
+			name: "tally", about: "corridors between places, counted by members of whom some hold the key, without noise",
+			defaults: Params{"members": 45, "holders": 7, "places": 190}, limits: Params{"members": 64, "holders": 64, "places": 443}, run: runTally,
+		},
 	}
 }
 
