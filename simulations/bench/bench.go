@@ -84,6 +84,10 @@ func benches() []bench {
 			defaults: Params{"probes": 4096, "templates": 2560, "gallery": 1 << 20},
 			limits:   Params{"probes": 4096, "templates": 1 << 18, "gallery": 1 << 26}, run: runFaces,
 		},
+		{
+			name: "tally", about: "corridors between places, counted by members of whom some hold the key, without noise",
+			defaults: Params{"members": 45, "holders": 7, "places": 190}, limits: Params{"members": 64, "holders": 64, "places": 443}, run: runTally,
+		},
 	}
 }
 

@@ -209,3 +209,30 @@ var errFull = errors.New("disk full")
 type fullDisk struct{}
 
 func (fullDisk) Write([]byte) (int, error) { return 0, errFull }
+
+// A small tally fills its figures, and no cell is wrong.
+func TestRunTally(t *testing.T) {
+	r, err := Run(t.Context(), "tally", Params{"members": 4, "holders": 5, "places": 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]float64{"wrong_cells": 0, "cells": 400, "threshold": 4} {
+		if got, ok := r.Figures[name]; !ok || got != want {
+			t.Errorf("%s is %v, not %v", name, got, want)
+		}
+	}
+	sum := 0.0
+	for name, value := range r.Figures {
+		if strings.HasSuffix(name, "_cpu_seconds") {
+			sum += value
+		}
+	}
+	if sum < r.CPUSeconds*0.999 || sum > r.CPUSeconds*1.001 || r.BytesPerItem <= 0 {
+		t.Errorf("the phases' processor time is %v of %v: %v", sum, r.CPUSeconds, r.Figures)
+	}
+	for name, p := range map[string]Params{"two members": {"members": 2}, "one holder": {"holders": 1}} {
+		if _, err := Run(t.Context(), "tally", p); err == nil {
+			t.Errorf("%s count", name)
+		}
+	}
+}

@@ -1,0 +1,364 @@
+package machine
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"entente/crypto/he/collective"
+	"entente/protocol/tally"
+)
+
+// TestSizesAgree: the numbers that protocol/tally states are the arithmetic's.
+func TestSizesAgree(t *testing.T) {
+	for name, pair := range map[string][2]int{
+		"cells of a block":    {tally.CellsPerBlock, collective.CountersPerBlock},
+		"cells":               {tally.MaxCells, collective.MaxCounters},
+		"contributors":        {tally.MaxMembers, collective.MaxContributors},
+		"holders":             {tally.MaxMembers, collective.MaxHolders},
+		"range":               {tally.MaxCount + tally.MaxNoise, collective.MaxValue},
+		"bytes of polynomial": {tally.PolynomialSize, collective.PolynomialSize},
+		"bytes of seed":       {tally.SeedSize, collective.SeedSize},
+	} {
+		if pair[0] != pair[1] {
+			t.Errorf("%s: %d and %d", name, pair[0], pair[1])
+		}
+	}
+}
+
+// TestTally runs whole tallies, with and without every side being loaded anew after each
+// message, and compares what is shown with the sums in the clear.
+func TestTally(t *testing.T) {
+	for _, reload := range []bool{false, true} {
+		r := newRig(t, proposal(corridors(7), 5, 4, 3))
+		r.reload = reload
+		r.random(1, 6)
+		release := r.run(t)
+		sums := r.clear(r.proposal.Contributors...)
+		shown := 0
+		for i, n := range release.Cells {
+			switch {
+			case sums[i] < tally.MinLimit && n != 0:
+				t.Errorf("cell %d of %d is shown", i, sums[i])
+			case sums[i] >= tally.MinLimit && n != uint32(sums[i]):
+				t.Errorf("cell %d is %d, not %d", i, n, sums[i])
+			case n != 0:
+				shown++
+			}
+		}
+		if shown == 0 || shown == len(release.Cells) {
+			t.Errorf("%d of %d cells are shown: the test tests nothing", shown, len(release.Cells))
+		}
+		for _, n := range r.names {
+			got, ok := r.members[n].Release()
+			if !ok || !slices.Equal(got.Cells, release.Cells) {
+				t.Errorf("%s has another release, or none", n)
+			}
+			if m := r.members[n]; len(m.rec.Dealing)+len(m.rec.Share) > 0 {
+				t.Errorf("%s still has a secret of the key", n)
+			}
+		}
+		if err := r.collector.Audit(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestHoldersWhoDoNotContribute has holders, contributors and a collector that are different
+// members, and points that are not 1 to t.
+func TestHoldersWhoDoNotContribute(t *testing.T) {
+	p := proposal(corridors(3), 7, 1, 1)
+	p.Contributors = []string{name(1), name(2), name(3)}
+	p.Holders = []string{name(4), name(5), name(6), name(7)}
+	p.Threshold = 3
+	r := newRig(t, p)
+	r.random(2, 100)
+	r.until(t, Contributing)
+	r.until(t, Done)
+	r.contribute(t, p.Contributors...)
+	if err := r.collector.Open([]string{name(7), name(5), name(4)}); err != nil {
+		t.Fatal(err)
+	}
+	r.until(t, Done)
+	release, ok := r.collector.Release()
+	if !ok || !slices.Equal(release.Cells, tally.Suppress(r.clear(p.Contributors...), p.Limit)) {
+		t.Errorf("released: %v", ok)
+	}
+}
+
+// TestAbsentMembers: some never answer, at each stage. The rest go on while they are enough.
+func TestAbsentMembers(t *testing.T) {
+	p := proposal(corridors(4), 6, 6, 5)
+	r := newRig(t, p)
+	r.random(3, 40)
+	for _, n := range p.Contributors[:4] {
+		r.talk(t, n)
+	}
+	if err := r.collector.Close(); !errors.Is(err, ErrFew) {
+		t.Errorf("four holders of five make a key: %v", err)
+	}
+	r.talk(t, p.Contributors[4])
+	if err := r.collector.Close(); err != nil {
+		t.Fatal(err)
+	}
+	late := r.members[name(5)]
+	if late != nil {
+		t.Fatal("the sixth was asked")
+	}
+	r.names = r.names[:5]
+	r.until(t, Contributing)
+	r.until(t, Done)
+	r.contribute(t, p.Contributors[:2]...)
+	if err := r.collector.Open(p.Holders[:5]); !errors.Is(err, ErrFew) {
+		t.Errorf("a sum of two is opened: %v", err)
+	}
+	r.contribute(t, p.Contributors[2]) // the fourth and fifth do not
+	for name, active := range map[string][]string{
+		"too few": p.Holders[:4], "one without a share": {name(0), name(1), name(2), name(3), name(5)}, "nobody": nil, "one twice": {name(0), name(0), name(1), name(2), name(3)},
+	} {
+		if err := r.collector.Open(active); err == nil {
+			t.Errorf("%s: the sum is opened", name)
+		}
+	}
+	if err := r.collector.Open(p.Holders[:5]); err != nil {
+		t.Fatal(err)
+	}
+	r.until(t, Done)
+	release, ok := r.collector.Release()
+	if !ok || !slices.Equal(release.Cells, tally.Suppress(r.clear(p.Contributors[:3]...), p.Limit)) || !bytes.Equal(release.Included, []byte{0, 1, 2}) {
+		t.Errorf("released: %v, of %v", ok, release.Included)
+	}
+	if err := r.collector.Close(); !errors.Is(err, ErrState) {
+		t.Errorf("a tally that is done goes on: %v", err)
+	}
+}
+
+// TestCollectorLosesWords brings the collector back from before what members say of their own
+// accord: they say it again on the next stream, and the contribution when it is wanted.
+func TestCollectorLosesWords(t *testing.T) {
+	r := newRig(t, proposal(corridors(3), 3, 3, 3))
+	r.random(12, 100)
+	lose := func(say func()) {
+		b, err := r.collector.Record()
+		if err != nil {
+			t.Fatal(err)
+		}
+		say()
+		if r.collector, err = LoadCollector(b, r.collectorConfig()); err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range r.names {
+			for _, m := range r.members[n].Pending() {
+				if err := r.collector.Step(n, through(t, m), r.now); err != nil {
+					t.Fatalf("%s says again: %v", n, err)
+				}
+			}
+		}
+	}
+	lose(func() { r.until(t, Dealing) })
+	if got := r.collector.Stage(); got != Dealing {
+		t.Fatalf("after the acceptances: %s", got)
+	}
+	r.until(t, Contributing)
+	lose(func() { r.until(t, Done) })
+	if got := len(r.collector.Holding()); got != 3 {
+		t.Fatalf("%d have the key", got)
+	}
+	lose(func() { r.contribute(t, r.names...) })
+	if r.collector.seat(name(1)).Contributed {
+		t.Fatal("nothing was lost")
+	}
+	r.reload = true // and the members compute their contributions again
+	for range 2 {
+		for _, n := range r.names {
+			r.talk(t, n)
+		}
+	}
+	if err := r.collector.Open(r.names); err != nil {
+		t.Fatal(err)
+	}
+	r.until(t, Done)
+	if release, ok := r.collector.Release(); !ok || !slices.Equal(release.Cells, tally.Suppress(r.clear(r.names...), r.proposal.Limit)) {
+		t.Errorf("released: %v", ok)
+	}
+}
+
+// TestSecretsDoNotPrint formats both sides with every verb.
+func TestSecretsDoNotPrint(t *testing.T) {
+	r := newRig(t, proposal(corridors(2), 3, 3, 3))
+	r.random(13, 100)
+	r.run(t)
+	for _, v := range []any{r.members[name(1)], r.collector} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
+			if got := fmt.Sprintf(verb, v); len(got) > 40 || !strings.HasPrefix(got, "[tally of ") {
+				t.Errorf("%s prints %d bytes", verb, len(got))
+			}
+		}
+	}
+}
+
+// TestNoise: each contributor's noise is drawn from its seed, enters the sum, and is in its
+// opening.
+func TestNoise(t *testing.T) {
+	p := proposal(corridors(40), 3, 3, 3)
+	p.EpsilonMilli, p.NoiseOf = 1000, 3
+	r := newRig(t, p)
+	r.random(4, 1000)
+	r.until(t, Contributing)
+	r.until(t, Done)
+	r.contribute(t, p.Contributors...)
+	if err := r.collector.Open(p.Holders); err != nil {
+		t.Fatal(err)
+	}
+	r.until(t, Done)
+	release, _ := r.collector.Release()
+	if release.EpsilonMilli != 1000 || release.NoiseOf != 3 || release.Cap != p.Cap {
+		t.Errorf("the release names other noise: %+v", release)
+	}
+	sums := r.clear(p.Contributors...)
+	seen := map[int32]int{}
+	for i, n := range release.Cells {
+		if n != 0 {
+			seen[int32(n)-sums[i]]++
+		}
+	}
+	for d := int32(-3); d <= 3; d++ {
+		if seen[d] == 0 {
+			t.Errorf("noise of %d does not occur in %d cells", d, len(release.Cells))
+		}
+		delete(seen, d)
+	}
+	if len(seen) > 0 {
+		t.Errorf("noise that three coins do not give: %v", seen)
+	}
+	// Counts, seed and noise are opened together.
+	m := r.members[name(1)]
+	o, err := m.Opening()
+	if err != nil {
+		t.Fatal(err)
+	}
+	head := signedHead(t, m.rec.Contribution)
+	if err := CheckOpening(arithmetic(t), p, m.digest, m.PublicBytes(), o, coin, head); err != nil {
+		t.Error(err)
+	}
+	if err := CheckOpening(arithmetic(t), p, m.digest, m.PublicBytes(), o, nil, head); !errors.Is(err, ErrNoise) {
+		t.Errorf("without the sampler: %v", err)
+	}
+}
+
+// signedHead is what a contributor signed.
+func signedHead(t *testing.T, s tally.Signed) (c tally.Contribution) {
+	t.Helper()
+	if err := tally.Decode(s.Body, &c); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// TestOpening recomputes a contribution of two blocks from what is opened, and refuses what is
+// not just that.
+func TestOpening(t *testing.T) {
+	p := proposal(corridors(160), 3, 3, 3) // 25,600 cells
+	r := newRig(t, p)
+	r.random(5, 100)
+	if _, err := (&Member{}).Opening(); !errors.Is(err, ErrState) {
+		t.Errorf("nothing is opened: %v", err)
+	}
+	r.run(t)
+	m := r.members[name(2)]
+	good, err := m.Opening()
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := r.collector.PublicBytes()
+	if err != nil || !bytes.Equal(public, m.PublicBytes()) {
+		t.Fatalf("the collector has another key: %v", err)
+	}
+	signed, err := r.collector.getSigned(contributionName(good.Place))
+	if err != nil {
+		t.Fatal(err)
+	}
+	head := signedHead(t, signed)
+	check := func(o tally.Opening) error {
+		return CheckOpening(arithmetic(t), p, m.digest, public, o, nil, head)
+	}
+	if err := check(good); err != nil {
+		t.Error(err)
+	}
+	for name, change := range map[string]func(*tally.Opening){
+		"another count":    func(o *tally.Opening) { o.Counts = slices.Clone(o.Counts); o.Counts[25_000]++ },
+		"another seed":     func(o *tally.Opening) { o.Seed = bytes.Clone(o.Seed); o.Seed[31] ^= 1 },
+		"another member":   func(o *tally.Opening) { o.Place = 1 },
+		"a stranger":       func(o *tally.Opening) { o.Place = 3 },
+		"another tally":    func(o *tally.Opening) { o.Proposal = make([]byte, 32) },
+		"another key":      func(o *tally.Opening) { o.Key = make([]byte, 32) },
+		"a short seed":     func(o *tally.Opening) { o.Seed = o.Seed[1:] },
+		"a cell less":      func(o *tally.Opening) { o.Counts = o.Counts[1:] },
+		"a count too high": func(o *tally.Opening) { o.Counts = slices.Clone(o.Counts); o.Counts[0] = tally.MaxCount + 1 },
+	} {
+		o := good
+		change(&o)
+		if err := check(o); !errors.Is(err, ErrAudit) && !errors.Is(err, tally.ErrCount) {
+			t.Errorf("%s passes: %v", name, err)
+		}
+	}
+	for name, change := range map[string]func(*tally.Contribution){
+		"other masks":  func(c *tally.Contribution) { c.Masks = make([]byte, 32) },
+		"other bodies": func(c *tally.Contribution) { c.Bodies = make([]byte, 32) },
+		"another key":  func(c *tally.Contribution) { c.Key = make([]byte, 32) },
+	} {
+		head = signedHead(t, signed)
+		change(&head)
+		if err := check(good); !errors.Is(err, ErrAudit) {
+			t.Errorf("%s pass: %v", name, err)
+		}
+	}
+}
+
+// TestAuditFindsChanges changes what a collector stored, or released, bit by bit.
+func TestAuditFindsChanges(t *testing.T) {
+	r := newRig(t, proposal(corridors(3), 3, 3, 3))
+	r.random(6, 100)
+	r.run(t)
+	if err := r.collector.Audit(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"part/0", "public/1", "contribution/2", "mask/0/0", "body/1/0", "share/1", "share-block/2/0"} {
+		old := r.store[name]
+		r.store[name] = bytes.Clone(old)
+		r.store[name][len(old)/2] ^= 1
+		if err := r.collector.Audit(); err == nil {
+			t.Errorf("a changed %s is not seen", name)
+		}
+		delete(r.store, name)
+		if err := r.collector.Audit(); !errors.Is(err, errEmpty) {
+			t.Errorf("a missing %s: %v", name, err)
+		}
+		r.store[name] = old
+	}
+	r.collector.release.Cells = slices.Clone(r.collector.release.Cells)
+	for i, n := range r.collector.release.Cells {
+		if n > 0 {
+			r.collector.release.Cells[i]++
+			break
+		}
+	}
+	if err := r.collector.Audit(); !errors.Is(err, ErrAudit) {
+		t.Errorf("a changed release is not seen: %v", err)
+	}
+}
+
+// TestFortyFive has 45 members count 36,100 corridors, of 190 origins and destinations, without
+// noise: what is shown are the sums in the clear.
+func TestFortyFive(t *testing.T) {
+	r := newRig(t, proposal(corridors(190), 45, 7, 5))
+	r.random(9, 2)
+	release := r.run(t)
+	want := tally.Suppress(r.clear(r.proposal.Contributors...), r.proposal.Limit)
+	if len(want) != 36_100 || !slices.Equal(release.Cells, want) || len(release.Included) != 45 {
+		t.Errorf("%d cells of %d contributors are not the sums", len(release.Cells), len(release.Included))
+	}
+}

@@ -1,0 +1,249 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"fmt"
+	mathrand "math/rand/v2"
+	"strings"
+
+	"entente/crypto/he/collective"
+	"entente/crypto/sign"
+	"entente/protocol/checkpoint"
+	"entente/protocol/tally"
+	"entente/protocol/tally/machine"
+	"entente/protocol/wire"
+)
+
+// tallyBench is a whole tally, all members and the collector in this process.
+type tallyBench struct {
+	m         *meter
+	places    int
+	proposal  tally.Proposal
+	collector *machine.Collector
+	sides     map[string]*tallySide
+	counts    map[string][]uint32
+	line      *wire.Conn // what all frames go over, in both directions
+}
+
+// tallyNow is when everything happens, in Unix milliseconds.
+const tallyNow = int64(1_800_000_000_000)
+
+// runTally counts corridors between so many places: every member contributes, some hold the
+// key, as many as the ledger's quorum among them open the sum. It has no noise, which is
+// measured with its sampler, and compares each cell with the sum in the clear.
+func runTally(ctx context.Context, m *meter, p Params) error {
+	b := &tallyBench{m: m, places: int(p["places"]), sides: map[string]*tallySide{}, counts: map[string][]uint32{}, line: wire.NewConn(&bytes.Buffer{})}
+	if err := m.prepare("invent", func() error { return b.invent(int(p["members"]), int(p["holders"])) }); err != nil {
+		return err
+	}
+	if err := b.talk(ctx); err != nil {
+		return err
+	}
+	for _, name := range b.proposal.Contributors {
+		messages, err := b.contribute(name)
+		if err != nil {
+			return err
+		}
+		if err := b.collect(name, messages); err != nil {
+			return err
+		}
+	}
+	err := b.spend("collect", func() error { return b.collector.Open(b.collector.Holding()[:b.proposal.Threshold]) })
+	if err != nil {
+		return err
+	}
+	if err := b.talk(ctx); err != nil {
+		return err
+	}
+	wrong, err := b.wrong()
+	if err != nil {
+		return err
+	}
+	cells := b.places * b.places
+	m.result.BytesPerItem = float64(b.line.Sent()) / float64(cells*len(b.proposal.Contributors))
+	m.figure("wrong_cells", float64(wrong))
+	m.figure("cells", float64(cells))
+	m.figure("threshold", float64(b.proposal.Threshold))
+	m.figure("total_bytes", float64(b.line.Sent()))
+	return nil
+}
+
+// invent makes members, counts and the proposal. Each member has
+// other counts in each cell, so that one that went astray is seen.
+func (b *tallyBench) invent(members, holders int) error {
+	arithmetic, err := collective.New()
+	if err != nil {
+		return err
+	}
+	p := tally.Proposal{
+		Version: tally.Version, Tally: make([]byte, tally.IDSize), Roster: make([]byte, 32), Collector: tallyName(0),
+		Created: tallyNow, Deadline: tallyNow + 1, Purpose: "bench", Basis: "bench", Rules: make([]byte, 32),
+		Question:  tally.Question{Kind: tally.Corridors, Dimensions: []tally.Dimension{{Name: "origin"}, {Name: "destination"}}},
+		Threshold: uint8(checkpoint.Quorum(holders)), Minimum: tally.MinContributor, Cap: 1, Limit: tally.MinLimit,
+	}
+	for i := range p.Question.Dimensions {
+		for n := range b.places {
+			p.Question.Dimensions[i].Labels = append(p.Question.Dimensions[i].Labels, fmt.Sprint(n))
+		}
+	}
+	keys := map[string]*sign.PrivateKey{}
+	public := func(name string) *sign.PublicKey {
+		if k := keys[name]; k != nil {
+			return k.Public()
+		}
+		return nil
+	}
+	seals := tallySeals{}
+	for i := range max(members, holders) {
+		name := tallyName(i)
+		if i < members {
+			p.Contributors = append(p.Contributors, name)
+		}
+		if i < holders {
+			p.Holders = append(p.Holders, name)
+		}
+		if keys[name], err = sign.Generate(); err != nil {
+			return err
+		}
+		identity := machine.Identity{Self: name, Key: keys[name], PublicKey: public}
+		if b.sides[name], err = newTallySide(identity, arithmetic, seals); err != nil {
+			return err
+		}
+		random := mathrand.New(mathrand.NewPCG(uint64(i), 0))
+		for range b.places * b.places {
+			b.counts[name] = append(b.counts[name], uint32(random.IntN(50)))
+		}
+	}
+	if _, err := rand.Read(p.Tally); err != nil {
+		return err
+	}
+	b.proposal = p
+	c := machine.CollectorConfig{Identity: b.sides[p.Collector].config.Identity, Arithmetic: arithmetic, Store: tallyShelf{}}
+	b.collector, err = machine.Propose(p, c, tallyNow)
+	return err
+}
+
+func tallyName(i int) string { return fmt.Sprintf("M%02d", i) }
+
+// spend measures a phase, with its processor time as a figure of its own.
+func (b *tallyBench) spend(phase string, f func() error) error {
+	before := b.m.result.CPUSeconds
+	err := b.m.measure(phase, f)
+	b.m.result.Figures[strings.ReplaceAll(phase, " ", "_")+"_cpu_seconds"] += b.m.result.CPUSeconds - before
+	return err
+}
+
+// frame writes a message as a frame and reads it again.
+func (b *tallyBench) frame(m tally.Message) (out tally.Message, err error) {
+	err = b.spend("frames", func() error {
+		if err := tally.Write(b.line, m); err != nil {
+			return err
+		}
+		out, err = tally.Read(b.line)
+		return err
+	})
+	return out, err
+}
+
+// collect gives the collector what a member says.
+func (b *tallyBench) collect(from string, messages []tally.Message) error {
+	for _, m := range messages {
+		in, err := b.frame(m)
+		if err != nil {
+			return err
+		}
+		if err := b.spend("collect", func() error { return b.collector.Step(from, in, tallyNow) }); err != nil {
+			return fmt.Errorf("collect from %s: %w", from, err)
+		}
+	}
+	return nil
+}
+
+// contribute encrypts a member's counts.
+func (b *tallyBench) contribute(name string) (messages []tally.Message, err error) {
+	err = b.spend("encrypt", func() error {
+		messages, err = b.sides[name].member.Contribute(b.counts[name], tallyNow)
+		return err
+	})
+	return messages, err
+}
+
+// talk gives each member what is pending for it, and the collector the answers, until nobody
+// has anything to say.
+func (b *tallyBench) talk(ctx context.Context) error {
+	for said := true; said; {
+		said = false
+		for i := range max(len(b.proposal.Contributors), len(b.proposal.Holders)) {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			name := tallyName(i)
+			for m, err := range b.collector.Pending(name) {
+				if err != nil {
+					return err
+				}
+				said = said || m.Kind != tally.KindWanted // which has no answer yet
+				if err := b.tell(name, m); err != nil {
+					return fmt.Errorf("%s: %w", name, err)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// tell gives a member a message.
+func (b *tallyBench) tell(name string, m tally.Message) error {
+	in, err := b.frame(m)
+	if err != nil {
+		return err
+	}
+	var replies []tally.Message
+	err = b.spend(tallyPhase(m.Kind), func() error {
+		replies, err = b.sides[name].step(in)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return b.collect(name, replies)
+}
+
+// tallyPhase names what a member does with a message.
+func tallyPhase(k wire.Kind) string {
+	switch k {
+	case tally.KindProposal:
+		return "accept"
+	case tally.KindKeyCall:
+		return "deal"
+	case tally.KindPart, tally.KindPublic, tally.KindSealed:
+		return "make key"
+	case tally.KindRelease:
+		return "take release"
+	}
+	return "open"
+}
+
+// wrong counts the cells of the release that are not the sums, with what is below the limit
+// not shown.
+func (b *tallyBench) wrong() (wrong int, err error) {
+	release, ok := b.collector.Release()
+	if !ok {
+		return 0, fmt.Errorf("no release: the tally is %s", b.collector.Stage())
+	}
+	sums := make([]int32, b.places*b.places)
+	for _, name := range b.proposal.Contributors {
+		for i, n := range b.counts[name] {
+			sums[i] += int32(n)
+		}
+	}
+	want := tally.Suppress(sums, b.proposal.Limit)
+	for i, n := range release.Cells {
+		if n != want[i] {
+			wrong++
+		}
+	}
+	return wrong, nil
+}
