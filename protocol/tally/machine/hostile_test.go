@@ -469,3 +469,32 @@ func TestReleaseRefused(t *testing.T) {
 	_, err := feed(m, r.now, release)
 	wantCode(t, "after the end", err, wire.Cancelled)
 }
+
+// TestReleaseBeforeTheKey has a collector release a tally of which a holder has accepted, no
+// more, and then call for its part of the key, whose seed is erased.
+func TestReleaseBeforeTheKey(t *testing.T) {
+	r := at(t, Dealing)
+	me := name(1)
+	call := pending(t, r, me)[0]
+	if call.Kind != tally.KindKeyCall {
+		t.Fatalf("message %d, not the key call", call.Kind)
+	}
+	m := fresh(t, r, me)
+	release := tally.Release{
+		Proposal: m.digest[:], Request: make([]byte, 32), Included: []uint8{0, 1, 2},
+		Cap: r.proposal.Cap, Limit: r.proposal.Limit, Cells: make([]uint32, r.proposal.Question.Cells()),
+	}
+	s, err := tally.Sign(r.configs[name(0)].Key, tally.DomainRelease, release)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := feed(m, r.now, tally.Message{Kind: tally.KindRelease, Body: s}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = feed(m, r.now, call)
+	wantCode(t, "a key call after the release", err, wire.Unexpected)
+	m.rec.Release = tally.Signed{} // even then
+	if _, err := feed(m, r.now, call); !errors.Is(err, ErrState) {
+		t.Errorf("a seed that was erased: %v", err)
+	}
+}

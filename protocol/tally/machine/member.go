@@ -224,6 +224,9 @@ func (m *Member) Step(in tally.Message, now int64) ([]tally.Message, error) {
 	if now >= m.proposal.Deadline && in.Kind != tally.KindRelease {
 		return nil, fault(wire.Expired, "the deadline has passed")
 	}
+	if len(m.rec.Release.Body) > 0 && in.Kind != tally.KindRelease { // what it needs is erased
+		return nil, fault(wire.Unexpected, "the tally was released")
+	}
 	switch body := in.Body.(type) {
 	case tally.Signed:
 		return m.stepSigned(in.Kind, body)

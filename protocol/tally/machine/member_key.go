@@ -2,6 +2,7 @@ package machine
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 
 	"entente/crypto/he/collective"
@@ -57,10 +58,18 @@ func (m *Member) dealer(c tally.KeyCall) (uint8, bool) {
 	return place, deals
 }
 
+// deal deals from the seed that this member has committed to.
+func (m *Member) deal(c tally.KeyCall) (collective.Dealing, error) {
+	if len(m.rec.Dealing) != collective.SeedSize {
+		return collective.Dealing{}, fmt.Errorf("deal: %w", ErrState) // it was erased
+	}
+	return m.reference().Deal(group(m.proposal, c), [collective.SeedSize]byte(m.rec.Dealing))
+}
+
 // dealt is this member's part: its head, its public polynomial, and what it sealed for the
 // others. What is sealed is the same each time, the sealing not.
 func (m *Member) dealt(s tally.Signed, c tally.KeyCall, place uint8) ([]tally.Message, error) {
-	d, err := m.reference().Deal(group(m.proposal, c), [collective.SeedSize]byte(m.rec.Dealing))
+	d, err := m.deal(c)
 	if err != nil {
 		return nil, err
 	}
@@ -180,7 +189,7 @@ func (m *Member) takePublic(c tally.Chunk) ([]tally.Message, error) {
 // takeOwn takes what this member deals to itself, which is computed again after a crash.
 func (m *Member) takeOwn(place uint8) ([]tally.Message, error) {
 	if m.own == nil {
-		d, err := m.reference().Deal(group(m.proposal, m.keyCall), [collective.SeedSize]byte(m.rec.Dealing))
+		d, err := m.deal(m.keyCall)
 		if err != nil {
 			return nil, m.dropParts(err)
 		}
