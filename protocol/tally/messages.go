@@ -15,10 +15,11 @@
 //	    ── Release, signed ──────────────────►
 //
 // It promises that what is decrypted is one sum, of at least the agreed number of
-// contributions, each signed by its member; that the collector with fewer than t holders learns
-// no more than that sum; and that all holders together learn no more than what is released, if
-// the collector is not with them (crypto/he/collective says under which assumptions). Members follow the protocol and are audited: there is no proof that a contribution is an
-// encryption, or true. SPEC section "Tallies" holds the byte formats and what each side learns.
+// contributions, each signed by its member; that the collector with up to f holders that do anything,
+// or up to t − 1 that follow the protocol, learns no more than that sum; and that all holders together learn no more than what is released, if
+// the collector is not with them (crypto/he/collective says under which assumptions). Members
+// follow the protocol and are audited: there is no proof that a contribution is an encryption, or
+// true; and who compares two tallies with and without a member sees that member's. SPEC section "Tallies" holds the byte formats and what each side learns.
 //
 // This package has messages, their rules, digests and signatures; protocol/tally/machine has
 // the two sides. It links no arithmetic, so that a verifier of signatures need not either.

@@ -39,7 +39,7 @@ func good() Proposal {
 			{Name: "origin", Labels: []string{"AU", "ID", "NZ"}}, {Name: "destination", Labels: []string{"AU", "ID"}}, {Name: "quarter", Labels: []string{"2027-Q1"}},
 		}},
 		Contributors: []string{"AU", "ID", "NZ", "TH"}, Holders: []string{"AU", "ID", "IOM", "TH"},
-		Threshold: 3, Minimum: 3, Cap: 2, EpsilonMilli: 1000, NoiseOf: 3, Limit: MinLimit,
+		Threshold: 3, Minimum: 3, Cap: 2, EpsilonMilli: 1000, NoiseOf: 2, Limit: MinLimit,
 	}
 }
 
@@ -75,7 +75,7 @@ func TestProposals(t *testing.T) {
 		"too long":               {func(p *Proposal) { p.Deadline++ }, wire.Malformed},
 		"from the future":        {func(p *Proposal) { p.Created += maxSkew + 1; p.Deadline++ }, wire.Clock},
 		"over":                   {func(p *Proposal) { p.Created, p.Deadline = testNow-1, testNow }, wire.Expired},
-		"two contributors":       {func(p *Proposal) { p.Contributors = p.Contributors[:2]; p.Minimum = 2; p.NoiseOf = 2 }, wire.Malformed},
+		"two contributors":       {func(p *Proposal) { p.Contributors = p.Contributors[:2]; p.Minimum = 2; p.NoiseOf = 1 }, wire.Malformed},
 		"a contributor twice":    {func(p *Proposal) { p.Contributors = []string{"AU", "AU", "ID"} }, wire.Malformed},
 		"contributors unsorted":  {func(p *Proposal) { p.Contributors = []string{"ID", "AU", "NZ"} }, wire.Malformed},
 		"a nameless contributor": {func(p *Proposal) { p.Contributors = []string{"", "AU", "ID"} }, wire.Malformed},
@@ -84,14 +84,14 @@ func TestProposals(t *testing.T) {
 		"65 holders":             {func(p *Proposal) { p.Holders, p.Threshold = slices.Sorted(slices.Values(labels("h", 65))), 64 }, wire.Malformed},
 		"threshold too low":      {func(p *Proposal) { p.Threshold = 2 }, wire.AboveGrant},
 		"threshold too high":     {func(p *Proposal) { p.Threshold = 5 }, wire.AboveGrant},
-		"minimum of two":         {func(p *Proposal) { p.Minimum, p.NoiseOf = 2, 2 }, wire.AboveGrant},
+		"minimum of two":         {func(p *Proposal) { p.Minimum, p.NoiseOf = 2, 1 }, wire.AboveGrant},
 		"minimum above all":      {func(p *Proposal) { p.Minimum = 5 }, wire.AboveGrant},
 		"no cap":                 {func(p *Proposal) { p.Cap = 0 }, wire.Malformed},
 		"cap too high":           {func(p *Proposal) { p.Cap = MaxCap + 1 }, wire.Malformed},
 		"epsilon too low":        {func(p *Proposal) { p.EpsilonMilli = 9 }, wire.Malformed},
 		"epsilon too high":       {func(p *Proposal) { p.EpsilonMilli = 10_001 }, wire.Malformed},
 		"noise of nobody":        {func(p *Proposal) { p.NoiseOf = 0 }, wire.Malformed},
-		"noise of more":          {func(p *Proposal) { p.NoiseOf = 4 }, wire.Malformed},
+		"noise of more":          {func(p *Proposal) { p.NoiseOf = 3 }, wire.Malformed},
 		"shares of no noise":     {func(p *Proposal) { p.EpsilonMilli = 0 }, wire.Malformed},
 		"limit":                  {func(p *Proposal) { p.Limit = MinLimit - 1 }, wire.AboveGrant},
 		"limit above all":        {func(p *Proposal) { p.Limit = MaxMembers*MaxCount + 1 }, wire.AboveGrant},
@@ -104,7 +104,7 @@ func TestProposals(t *testing.T) {
 	for what, change := range map[string]func(*Proposal){
 		"no noise":        func(p *Proposal) { p.EpsilonMilli, p.NoiseOf = 0, 0 },
 		"the largest cap": func(p *Proposal) { p.Cap = MaxCap },
-		"all of all":      func(p *Proposal) { p.Threshold, p.Minimum, p.NoiseOf = 4, 4, 4 },
+		"all of all":      func(p *Proposal) { p.Threshold, p.Minimum, p.NoiseOf = 4, 4, 3 },
 		"a skewed clock":  func(p *Proposal) { p.Created += maxSkew; p.Deadline += maxSkew },
 	} {
 		p := good()

@@ -93,7 +93,7 @@ func (p Proposal) checkNumbers() error {
 		return fault(wire.Malformed, "a case may add %d counts: allowed are 1 to %d", p.Cap, MaxCap)
 	case p.EpsilonMilli != 0 && (p.EpsilonMilli < dp.MinEpsilonMilli || p.EpsilonMilli > dp.MaxEpsilonMilli):
 		return fault(wire.Malformed, "epsilon of %d/1000", p.EpsilonMilli)
-	case p.EpsilonMilli == 0 && p.NoiseOf != 0, p.EpsilonMilli != 0 && (p.NoiseOf < 1 || p.NoiseOf > p.Minimum):
+	case p.EpsilonMilli == 0 && p.NoiseOf != 0, p.EpsilonMilli != 0 && (p.NoiseOf < 1 || p.NoiseOf >= p.Minimum): // each contributor knows its own share
 		return fault(wire.Malformed, "noise of %d shares with at least %d contributors", p.NoiseOf, p.Minimum)
 	case p.Limit < MinLimit, p.Limit > MaxMembers*MaxCount:
 		return fault(wire.AboveGrant, "numbers are shown from %d on, not from %d", p.Limit, MinLimit)

@@ -19,7 +19,7 @@
 // masks alone, so that all of them together read nothing without who has the bodies.
 //
 // Promises, to all who follow the protocol. Against who has the bodies with fewer than t
-// holders and any number of contributors: they learn the sum and their own, and nothing else
+// holders, of whom no more than f share more than once, and any number of contributors: they learn the sum and their own, and nothing else
 // (128-bit security of ring learning with errors, and a statistical distance below 2⁻⁴⁰, see
 // Parameters). Against holders and contributors without the bodies: nothing. That holds for
 // one decryption share of each holder under a key. Two shares of one holder for the same

@@ -269,7 +269,7 @@ func TestContributeOnce(t *testing.T) {
 	}
 	// A sampler that changed is seen, not sent.
 	p := proposal(corridors(3), 3, 3, 3)
-	p.EpsilonMilli, p.NoiseOf = 1000, 3
+	p.EpsilonMilli, p.NoiseOf = 1000, 2
 	r = newRig(t, p)
 	r.random(7, 100)
 	r.until(t, Contributing)
@@ -496,5 +496,17 @@ func TestReleaseBeforeTheKey(t *testing.T) {
 	m.rec.Release = tally.Signed{} // even then
 	if _, err := feed(m, r.now, call); !errors.Is(err, ErrState) {
 		t.Errorf("a seed that was erased: %v", err)
+	}
+}
+
+// TestRestoredDealer: a member whose journal was restored deals nothing, since another part may
+// have been called for before.
+func TestRestoredDealer(t *testing.T) {
+	r := at(t, Dealing)
+	me := name(1)
+	call := pending(t, r, me)[0]
+	r.journals[me].life[5]++
+	if _, err := feed(fresh(t, r, me), r.now, call); !errors.Is(err, collective.ErrRestored) {
+		t.Errorf("a restored dealer: %v", err)
 	}
 }

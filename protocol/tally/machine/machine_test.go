@@ -204,7 +204,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 // opening.
 func TestNoise(t *testing.T) {
 	p := proposal(corridors(40), 3, 3, 3)
-	p.EpsilonMilli, p.NoiseOf = 1000, 3
+	p.EpsilonMilli, p.NoiseOf = 1000, 2
 	r := newRig(t, p)
 	r.random(4, 1000)
 	r.until(t, Contributing)
@@ -215,7 +215,7 @@ func TestNoise(t *testing.T) {
 	}
 	r.until(t, Done)
 	release, _ := r.collector.Release()
-	if release.EpsilonMilli != 1000 || release.NoiseOf != 3 || release.Cap != p.Cap {
+	if release.EpsilonMilli != 1000 || release.NoiseOf != 2 || release.Cap != p.Cap {
 		t.Errorf("the release names other noise: %+v", release)
 	}
 	sums := r.clear(p.Contributors...)

@@ -63,6 +63,13 @@ func (m *Member) deal(c tally.KeyCall) (collective.Dealing, error) {
 	if len(m.rec.Dealing) != collective.SeedSize {
 		return collective.Dealing{}, fmt.Errorf("deal: %w", ErrState) // it was erased
 	}
+	life, err := m.Journal.Life()
+	if err != nil {
+		return collective.Dealing{}, fmt.Errorf("deal: read journal: %w", err)
+	}
+	if string(life[:]) != string(m.rec.Life) {
+		return collective.Dealing{}, fmt.Errorf("deal: %w", collective.ErrRestored) // a part may be out already
+	}
 	return m.reference().Deal(group(m.proposal, c), [collective.SeedSize]byte(m.rec.Dealing))
 }
 
