@@ -413,6 +413,36 @@ func equalResidues(t *testing.T, p *Parameters, a, b []byte) (n int) {
 	return n
 }
 
+// TestConcurrentUse has parameters, a reference and a key in many hands; the race detector
+// looks on.
+func TestConcurrentUse(t *testing.T) {
+	g := Group{points(2), 2}
+	m := newMembers(t, g, 9)
+	want, err := m.key.Encrypt(seed(1), []int32{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := m.params.NewReference(seed(9))
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			got, err := m.key.Encrypt(seed(1), []int32{1})
+			if err != nil || !bytes.Equal(got.Bodies[0], want.Bodies[0]) {
+				t.Errorf("another body: %v", err)
+			}
+			d, err := r.Deal(g, seed(9<<8+1))
+			if err != nil || !bytes.Equal(d.Share(2), m.dealings[0].Share(2)) {
+				t.Errorf("another dealing: %v", err)
+			}
+			s, err := m.key.NewSum(1)
+			if err != nil || s.Add(got) != nil {
+				t.Errorf("no sum: %v", err)
+			}
+		})
+	}
+	all.Wait()
+}
+
 // TestSecretsDoNotPrint formats all that holds a secret with every verb.
 func TestSecretsDoNotPrint(t *testing.T) {
 	m := newMembers(t, Group{points(2), 2}, 8)

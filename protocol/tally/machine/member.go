@@ -152,6 +152,12 @@ func LoadMember(b []byte, c MemberConfig) (*Member, error) {
 	if !m.rec.whole() {
 		return nil, errors.New("load tally: a part of the record has a wrong length")
 	}
+	if m.contributed() {
+		var c tally.Contribution
+		if err := tally.Decode(m.rec.Contribution.Body, &c); err != nil || int(c.Place) >= len(m.proposal.Contributors) {
+			return nil, errors.New("load tally: the record's contribution is nobody's")
+		}
+	}
 	if len(m.rec.Public) > 0 {
 		k, err := m.reference().LoadKey(m.rec.Public)
 		if err != nil {

@@ -191,13 +191,16 @@ func coin(random io.Reader) int64 {
 	return int64(b[0]%3) - 1
 }
 
+// source is a reproducible source for what a test invents.
+func source(n uint64) *mathrand.Rand { return mathrand.New(mathrand.NewPCG(n, 1)) }
+
 // random invents counts.
 func (r *rig) random(seed uint64, most int) {
 	for i, n := range r.proposal.Contributors {
-		source := mathrand.New(mathrand.NewPCG(seed, uint64(i)))
+		numbers := source(seed<<8 + uint64(i))
 		counts := make([]uint32, r.proposal.Question.Cells())
 		for c := range counts {
-			counts[c] = uint32(source.IntN(most + 1))
+			counts[c] = uint32(numbers.IntN(most + 1))
 		}
 		r.counts[n] = counts
 	}
