@@ -113,14 +113,23 @@ type outcome struct {
 func (x *sides) attempt(t testing.TB, wrap func(role, net.Conn) io.ReadWriter) (o outcome) {
 	t.Helper()
 	a, b := net.Pipe()
+	var one sync.Mutex // what taps look at belongs to both sides
+	tap := func(as role, c net.Conn) io.ReadWriter {
+		rw := wrap(as, c)
+		if tapped, ok := rw.(tapped); ok {
+			tapped.one = &one
+			return tapped
+		}
+		return rw
+	}
 	var both sync.WaitGroup
 	both.Go(func() {
 		defer a.Close() // as whoever opened a stream does
-		o.asker, o.askerError = Ask(t.Context(), wrap(asker, a), x.asker, x.probes, x.askerLog, nil)
+		o.asker, o.askerError = Ask(t.Context(), tap(asker, a), x.asker, x.probes, x.askerLog, nil)
 	})
 	both.Go(func() {
 		defer b.Close()
-		o.answerer, o.answerError = Answer(t.Context(), wrap(answerer, b), x.answerer, x.templates, x.answererLog, nil)
+		o.answerer, o.answerError = Answer(t.Context(), tap(answerer, b), x.answerer, x.templates, x.answererLog, nil)
 	})
 	both.Wait()
 	return o
@@ -133,10 +142,13 @@ func plain(_ role, c net.Conn) io.ReadWriter { return c }
 type tapped struct {
 	net.Conn
 	change func(k wire.Kind, body []byte) []byte
+	one    *sync.Mutex
 }
 
 func (t tapped) Write(b []byte) (int, error) {
+	t.one.Lock()
 	body := t.change(wire.Kind(b[0]), append([]byte{}, b[wire.HeaderSize:]...))
+	t.one.Unlock()
 	if body == nil {
 		t.Close()
 		return 0, errors.New("cut")

@@ -36,6 +36,9 @@ func TestHitsEqualTheClear(t *testing.T) {
 		{Session{Dimension: 8, Threshold: 1, Probes: 64, Templates: 64, Split: 1, Learns: BothLearn}, 64, 64, 2},
 		{Session{Dimension: 8, Threshold: MaxThreshold, Probes: 64, Templates: 64, Split: 1, Learns: BothLearn}, 64, 64, 2},
 	} {
+		if testing.Short() && c.Probes > 64 {
+			continue // batches are long under the race detector
+		}
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(7, uint64(n)))
 			probes, templates := drawn(r, c.probes, c.Dimension, c.most), drawn(r, c.templates, c.Dimension, c.most)
@@ -97,16 +100,20 @@ func TestCutEverywhere(t *testing.T) {
 	asker, answerer := inTheClear(probes, templates, 30)
 	frames := 0
 	count := func(_ role, c net.Conn) io.ReadWriter {
-		return tapped{c, func(_ wire.Kind, b []byte) []byte { frames++; return b }}
+		return tapped{Conn: c, change: func(_ wire.Kind, b []byte) []byte { frames++; return b }}
 	}
 	if o := x.attempt(t, count); o.askerError != nil || o.answerError != nil {
 		t.Fatal(o.askerError, o.answerError)
 	}
-	for cut := 1; cut < frames; cut += 17 {
+	step := 17
+	if testing.Short() {
+		step = 61
+	}
+	for cut := 1; cut < frames; cut += step {
 		x, _, _ := small(BothLearn)
 		left := cut
 		o := x.attempt(t, func(_ role, c net.Conn) io.ReadWriter {
-			return tapped{c, func(_ wire.Kind, b []byte) []byte {
+			return tapped{Conn: c, change: func(_ wire.Kind, b []byte) []byte {
 				if left--; left < 0 {
 					return nil
 				}
@@ -118,7 +125,7 @@ func TestCutEverywhere(t *testing.T) {
 		}
 		replies, kept := 0, min(len(x.askerLog.flows[blocksFlow]), len(x.answererLog.flows[blocksFlow]))
 		o = x.attempt(t, func(_ role, c net.Conn) io.ReadWriter {
-			return tapped{c, func(k wire.Kind, b []byte) []byte {
+			return tapped{Conn: c, change: func(k wire.Kind, b []byte) []byte {
 				if k == kindReply {
 					replies++
 				}
@@ -139,7 +146,7 @@ func TestCutEverywhere(t *testing.T) {
 func TestRepliesComeAgainTheSame(t *testing.T) {
 	var seen [][]byte
 	record := func(_ role, c net.Conn) io.ReadWriter {
-		return tapped{c, func(k wire.Kind, b []byte) []byte {
+		return tapped{Conn: c, change: func(k wire.Kind, b []byte) []byte {
 			if k == kindReply {
 				seen = append(seen, b)
 			}
@@ -191,7 +198,7 @@ func TestListsMustNotChange(t *testing.T) {
 			x, _, _ := small(BothLearn)
 			frames := 0
 			o := x.attempt(t, func(_ role, c net.Conn) io.ReadWriter {
-				return tapped{c, func(k wire.Kind, b []byte) []byte {
+				return tapped{Conn: c, change: func(k wire.Kind, b []byte) []byte {
 					if k == kindCiphertext && changes == asker {
 						sent[n] = append(sent[n], b)
 					}
@@ -215,7 +222,7 @@ func TestListsMustNotChange(t *testing.T) {
 				x.askerLog, x.answererLog = newMemory(), newMemory()
 			}
 			o = x.attempt(t, func(_ role, c net.Conn) io.ReadWriter {
-				return tapped{c, func(k wire.Kind, b []byte) []byte {
+				return tapped{Conn: c, change: func(k wire.Kind, b []byte) []byte {
 					if k == kindCiphertext && changes == asker {
 						sent[n] = append(sent[n], b)
 					}
@@ -247,7 +254,7 @@ func TestListsMustNotChange(t *testing.T) {
 func TestRepeatsAreBounded(t *testing.T) {
 	x, _, _ := small(AskerLearns)
 	cut := func(_ role, c net.Conn) io.ReadWriter {
-		return tapped{c, func(k wire.Kind, b []byte) []byte {
+		return tapped{Conn: c, change: func(k wire.Kind, b []byte) []byte {
 			if k == kindTables {
 				return nil
 			}
@@ -265,7 +272,7 @@ func TestRepeatsAreBounded(t *testing.T) {
 	x, _, _ = small(AskerLearns)
 	for range 3 * maxBegun { // what breaks before anything is compared costs nothing
 		o := x.attempt(t, func(_ role, c net.Conn) io.ReadWriter {
-			return tapped{c, func(k wire.Kind, b []byte) []byte {
+			return tapped{Conn: c, change: func(k wire.Kind, b []byte) []byte {
 				if k == kindBase {
 					return nil
 				}
@@ -296,7 +303,7 @@ func TestHostileFrames(t *testing.T) {
 	lengths := map[wire.Kind]role{}
 	x, _, _ := small(BothLearn)
 	x.attempt(t, func(as role, c net.Conn) io.ReadWriter {
-		return tapped{c, func(k wire.Kind, b []byte) []byte { lengths[k] = as; return b }}
+		return tapped{Conn: c, change: func(k wire.Kind, b []byte) []byte { lengths[k] = as; return b }}
 	})
 	if len(lengths) != 14 {
 		t.Fatalf("%d kinds of frames", len(lengths))
@@ -314,6 +321,9 @@ func TestHostileFrames(t *testing.T) {
 		} {
 			if name == "shorter" && kind == kindDone {
 				continue // it is empty
+			}
+			if testing.Short() && name == "longer" {
+				continue
 			}
 			free := []wire.Kind{kindDone, kindChallenge, kindTables, kindCombining, kindLast, kindShares}
 			if name == "ones" && slices.Contains(free, kind) {
@@ -338,7 +348,7 @@ func changed(t *testing.T, kind wire.Kind, from role, change func([]byte) []byte
 	x := newSides(s, drawn(r, 64, 2, 3), drawn(r, 64, 2, 3))
 	done := false
 	o := x.attempt(t, func(as role, c net.Conn) io.ReadWriter {
-		return tapped{c, func(k wire.Kind, b []byte) []byte {
+		return tapped{Conn: c, change: func(k wire.Kind, b []byte) []byte {
 			if k == kind && as == from && !done {
 				done = true
 				return change(b)
@@ -489,7 +499,7 @@ func TestOpenedSecretsConvict(t *testing.T) {
 	for cheat, kind := range map[string]wire.Kind{"nobody": 0, "asker": kindCiphertext, "answerer": kindReply} {
 		x, probes, templates := small(AskerLearns)
 		o := x.attempt(t, func(_ role, c net.Conn) io.ReadWriter {
-			return tapped{c, func(k wire.Kind, b []byte) []byte {
+			return tapped{Conn: c, change: func(k wire.Kind, b []byte) []byte {
 				if k == kind {
 					b[3] ^= 1
 				}
@@ -533,7 +543,7 @@ func TestNothingChangesOnTheWay(t *testing.T) {
 	for kind, refuses := range map[wire.Kind]role{kindCiphertext: answerer, kindReply: asker} {
 		x, _, _ := small(BothLearn)
 		cut := func(_ role, c net.Conn) io.ReadWriter {
-			return tapped{c, func(k wire.Kind, b []byte) []byte {
+			return tapped{Conn: c, change: func(k wire.Kind, b []byte) []byte {
 				if k == kindColumns {
 					return nil
 				}
@@ -544,7 +554,7 @@ func TestNothingChangesOnTheWay(t *testing.T) {
 			t.Fatal("the run was not cut")
 		}
 		o := x.attempt(t, func(_ role, c net.Conn) io.ReadWriter {
-			return tapped{c, func(k wire.Kind, b []byte) []byte {
+			return tapped{Conn: c, change: func(k wire.Kind, b []byte) []byte {
 				if k == kind {
 					b[3] ^= 2
 				}
