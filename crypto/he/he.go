@@ -22,7 +22,7 @@
 //
 // What it does not promise. An asker that encrypts other errors than its seed gives, or
 // ciphertexts of nothing sensible, can open templates in spite of the flooding; it is caught
-// only if its seeds are opened (Query.Audit). An answerer can add up anything it likes: the
+// only if its seeds and probes are opened: whoever has both makes the same Query. An answerer can add up anything it likes: the
 // asker cannot tell. If it then sees any outcome that the asker's shares decide, it has an
 // oracle for decryption and gets the key, and with it the probes: so whoever shows an answerer
 // outcomes must be able to have its replies opened too. Nothing here hides how many templates

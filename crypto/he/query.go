@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/tuneinsight/lattigo/v5/ring"
+
+	"entente/crypto/he/sample"
 )
 
 // Seeds of a query. Public goes to the answerer and expands to the uniform polynomials;
@@ -67,7 +69,7 @@ func (p *Parameters) NewQuery(layout Layout, seeds Seeds, probes [][]int8) (*Que
 		params: p, layout: layout, seeds: seeds, probes: probes, key: p.ring.NewPoly(),
 		message: make([]int8, Degree), small: make([]int8, Degree), a: p.ring.NewPoly(), b: p.ring.NewPoly(),
 	}
-	newStream(secretLabel, seeds.secret, 0).ternary(q.small)
+	sample.New(secretLabel, seeds.secret, 0).Ternary(q.small)
 	for limb := range limbs {
 		lift(limb, q.small, q.key.Coeffs[limb])
 	}
@@ -101,7 +103,7 @@ func (q *Query) encrypt(index uint32) []byte {
 	p.ring.NTT(q.a, q.a)
 	p.ring.MulCoeffsBarrett(q.a, q.key, q.a)
 	p.ring.INTT(q.a, q.a)
-	newStream(errorLabel, q.seeds.secret, index).binomial(q.small)
+	sample.New(errorLabel, q.seeds.secret, index).Binomial(q.small)
 	for limb := range limbs {
 		mod, delta := modulus(limb), p.limb[limb].delta
 		lift(limb, q.small, q.b.Coeffs[limb])
@@ -118,9 +120,9 @@ func (q *Query) encrypt(index uint32) []byte {
 
 // expand gives the uniform polynomial of a place: limb after limb from one stream.
 func expand(public [SeedSize]byte, index uint32, out ring.Poly) {
-	s := newStream(uniformLabel, public, index)
+	s := sample.New(uniformLabel, public, index)
 	for limb := range limbs {
-		s.uniform(limb, out.Coeffs[limb])
+		uniform(s, limb, out.Coeffs[limb])
 	}
 }
 
@@ -170,26 +172,4 @@ func (o *Opener) Open(reply []byte) ([]uint16, error) {
 		shares[i] = uint16((phase<<ShareBits + q0/2) / q0)
 	}
 	return shares, nil
-}
-
-// Audit reports whether a public key and ciphertexts are exactly those that a query gives:
-// who has the seeds and the probes opened recomputes them. The first that differs is named.
-func (q *Query) Audit(publicKey []byte, ciphertext func(i int) ([]byte, error)) error {
-	if string(q.PublicKey()) != string(publicKey) {
-		return errors.New("audit query: its public key is another")
-	}
-	for i := range q.layout.Ciphertexts() {
-		sent, err := ciphertext(i)
-		if err != nil {
-			return fmt.Errorf("audit query: ciphertext %d: %w", i, err)
-		}
-		right, err := q.Ciphertext(i)
-		if err != nil {
-			return fmt.Errorf("audit query: %w", err)
-		}
-		if string(right) != string(sent) {
-			return fmt.Errorf("audit query: ciphertext %d is another", i)
-		}
-	}
-	return nil
 }

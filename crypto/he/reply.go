@@ -7,6 +7,8 @@ import (
 	"io"
 
 	"github.com/tuneinsight/lattigo/v5/ring"
+
+	"entente/crypto/he/sample"
 )
 
 // Answerer is the side with the templates: it takes a query's ciphertexts, and then makes
@@ -132,8 +134,8 @@ func (a *Answerer) hide(sums [2]ring.Poly, seed [SeedSize]byte) Reply {
 // polynomial shows nothing: (b·u + e₀, a·u + e₁).
 func (a *Answerer) addZero(sums [2]ring.Poly, seed [SeedSize]byte) {
 	m, r := &a.fresh, a.params.ring
-	s := newStream(replyLabel, seed, 0)
-	s.ternary(m.small)
+	s := sample.New(replyLabel, seed, 0)
+	s.Ternary(m.small)
 	for limb := range limbs {
 		lift(limb, m.small, m.u.Coeffs[limb])
 	}
@@ -142,7 +144,7 @@ func (a *Answerer) addZero(sums [2]ring.Poly, seed [SeedSize]byte) {
 		r.MulCoeffsBarrett(m.u, a.key[i], m.zero)
 		r.INTT(m.zero, m.zero)
 		r.Add(sums[i], m.zero, sums[i])
-		s.binomial(m.small)
+		s.Binomial(m.small)
 		for limb := range limbs {
 			lift(limb, m.small, m.zero.Coeffs[limb])
 		}
@@ -153,10 +155,10 @@ func (a *Answerer) addZero(sums [2]ring.Poly, seed [SeedSize]byte) {
 // flood adds noise uniform in [−2⁸⁸, 2⁸⁸), and a mask r uniform modulo 2¹⁶ of which it
 // returns −r, to the coefficients that are used.
 func (a *Answerer) flood(c ring.Poly, seed [SeedSize]byte) []uint16 {
-	s := newStream(replyLabel, seed, 1)
+	s := sample.New(replyLabel, seed, 1)
 	shares := make([]uint16, a.layout.Pairs())
 	for i := range shares {
-		d := s.next(14)
+		d := s.Next(14)
 		mask := binary.LittleEndian.Uint16(d[12:])
 		shares[i] = -mask
 		x := binary.LittleEndian.Uint64(d)

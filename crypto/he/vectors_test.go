@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"entente/crypto/he/sample"
 	"entente/protocol/vectors"
 )
 
@@ -116,9 +117,9 @@ func compute(t *testing.T, p *Parameters, in map[string]string) map[string][]byt
 	}
 	out := map[string][]byte{}
 	small := make([]int8, Degree)
-	newStream(secretLabel, seeds.secret, 0).ternary(small)
+	sample.New(secretLabel, seeds.secret, 0).Ternary(small)
 	out["secret-key"] = unsigned(small[:32])
-	newStream(errorLabel, seeds.secret, 1).binomial(small)
+	sample.New(errorLabel, seeds.secret, 1).Binomial(small)
 	out["error-1"] = unsigned(small[:32])
 	a := p.ring.NewPoly()
 	expand(seeds.Public, 1, a)
@@ -174,8 +175,8 @@ func TestAgainstSchoolbook(t *testing.T) {
 	a := p.ring.NewPoly()
 	expand(q.seeds.Public, 1, a)
 	s, e := make([]int8, Degree), make([]int8, Degree)
-	newStream(secretLabel, q.seeds.secret, 0).ternary(s)
-	newStream(errorLabel, q.seeds.secret, 1).binomial(e)
+	sample.New(secretLabel, q.seeds.secret, 0).Ternary(s)
+	sample.New(errorLabel, q.seeds.secret, 1).Binomial(e)
 	message := map[int]int64{0: 3, 1: -7, Degree / 2: -4, Degree/2 + 1: 127}
 	for limb := range limbs {
 		m := int64(modulus(limb))

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/tuneinsight/lattigo/v5/ring"
+
+	"entente/crypto/he/sample"
 )
 
 // coefficients reads a polynomial as numbers modulo Q.
@@ -54,7 +56,7 @@ func TestTwoSharesOpenTheKey(t *testing.T) {
 	p, q := m.params, m.params.ring.Modulus()
 	s := m.sum(t, []int32{1})
 	key := p.ring.NewPoly()
-	newStream(shareLabel, seed(30), 0).uniform(key)
+	uniform(sample.New(shareLabel, seed(30), 0), key)
 	g := Group{points(MaxHolders), 40}
 	r := source(30)
 	var sets [2][]uint8
@@ -278,7 +280,7 @@ func TestSharesHideTheSecret(t *testing.T) {
 	}
 	secret := p.ring.NewPoly()
 	small := make([]int8, Degree)
-	newStream(secretLabel, reference.own(seed(32)), 0).ternary(small)
+	sample.New(secretLabel, reference.own(seed(32)), 0).Ternary(small)
 	lift(small, secret)
 	for a := uint8(1); a <= 5; a++ {
 		for b := a + 1; b <= 5; b++ {
@@ -398,7 +400,7 @@ func TestFlooding(t *testing.T) {
 	const rounds = 4
 	for n := range rounds {
 		x := p.ring.NewPoly()
-		p.flood(newStream(floodLabel, seed(uint64(n)), 0), x)
+		p.flood(sample.New(floodLabel, seed(uint64(n)), 0), x)
 		half := new(big.Int).Lsh(big.NewInt(1), floodBits-1)
 		for _, v := range coefficients(p, x) {
 			v.Add(v, half).Mod(v, p.ring.Modulus())

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"entente/crypto/he/sample"
 	"entente/crypto/transcript"
 )
 
@@ -15,7 +16,7 @@ import (
 func TestResiduesMustBeReduced(t *testing.T) {
 	p := parameters(t)
 	in, out := p.ring.NewPoly(), p.ring.NewPoly()
-	newStream(shareLabel, seed(1), 0).uniform(in)
+	uniform(sample.New(shareLabel, seed(1), 0), in)
 	for limb := range limbs {
 		for _, i := range []int{0, 1, 63, 64, Degree / 2, Degree - 1} {
 			old := in.Coeffs[limb][i]

@@ -50,6 +50,8 @@ import (
 	"math/bits"
 
 	"github.com/tuneinsight/lattigo/v5/ring"
+
+	"entente/crypto/he/sample"
 )
 
 // Sizes of the set of parameters, which is named AGG.
@@ -61,7 +63,7 @@ const (
 	MaxHolders       = 64                     // members that deal and hold one key
 	MaxContributors  = 64                     // vectors in one sum
 	MaxValue         = 1<<(counterBits-7) - 1 // of a contributor's counter, in either sign
-	SeedSize         = 32                     // bytes
+	SeedSize         = sample.SeedSize        // bytes
 
 	limbs       = 3
 	digits      = 3  // counters in one coefficient

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"entente/crypto/he/sample"
 )
 
 // shared are the parameters of all tests: their tables take a while.
@@ -112,7 +114,7 @@ func newMembers(t testing.TB, g Group, n uint64) *members {
 // secret is what the dealer at a point draws.
 func (m *members) secret(x uint8, out []int8) {
 	r := &Reference{seed: seed(m.number)}
-	newStream(secretLabel, r.own(seed(m.number<<8+uint64(x))), 0).ternary(out)
+	sample.New(secretLabel, r.own(seed(m.number<<8+uint64(x))), 0).Ternary(out)
 }
 
 // sum adds up contributions.

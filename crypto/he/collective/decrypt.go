@@ -9,6 +9,7 @@ import (
 
 	"github.com/tuneinsight/lattigo/v5/ring"
 
+	"entente/crypto/he/sample"
 	"entente/crypto/transcript"
 )
 
@@ -54,7 +55,7 @@ func (h Holder) Add(dealt []byte) error {
 		return fmt.Errorf("add dealt share: %w: %d bytes, not %d", ErrMalformed, len(dealt), h.group.ShareSize(h.own))
 	}
 	if len(dealt) == SeedSize {
-		newStream(shareLabel, [SeedSize]byte(dealt), 0).uniform(h.part)
+		uniform(sample.New(shareLabel, [SeedSize]byte(dealt), 0), h.part)
 	} else if err := unpack(dealt, h.part); err != nil {
 		return fmt.Errorf("add dealt share: %w", err)
 	}
@@ -195,7 +196,7 @@ func (h Holder) compute(s *MaskSum, active []uint8, e Entry, random io.Reader) (
 		p.ring.NTT(c, h.part)
 		p.ring.MulCoeffsBarrett(h.part, h.share, h.part)
 		p.ring.INTT(h.part, h.part)
-		p.flood(newStream(floodLabel, seed, uint32(i)), h.part)
+		p.flood(sample.New(floodLabel, seed, uint32(i)), h.part)
 		out = pack(out, h.part)
 	}
 	h.share.Zero()

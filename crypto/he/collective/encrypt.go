@@ -6,6 +6,7 @@ import (
 
 	"github.com/tuneinsight/lattigo/v5/ring"
 
+	"entente/crypto/he/sample"
 	"entente/crypto/transcript"
 )
 
@@ -78,10 +79,10 @@ func newEncryption(k *Key) *encryption {
 // block is a·u + e₁ and b·u + e₀ + Δ·m, packed.
 func (w *encryption) block(seed [SeedSize]byte, i uint32, values []int32) (mask, body []byte) {
 	r := w.key.params.ring
-	newStream(maskLabel, seed, i).ternary(w.small)
+	sample.New(maskLabel, seed, i).Ternary(w.small)
 	lift(w.small, w.u)
 	r.NTT(w.u, w.u)
-	errors := newStream(errorLabel, seed, i)
+	errors := sample.New(errorLabel, seed, i)
 	w.product(w.key.b, errors)
 	w.addPlain(values)
 	body = pack(nil, w.c)
@@ -90,11 +91,11 @@ func (w *encryption) block(seed [SeedSize]byte, i uint32, values []int32) (mask,
 }
 
 // product writes u times a polynomial, plus the next errors, to c.
-func (w *encryption) product(factor ring.Poly, errors *stream) {
+func (w *encryption) product(factor ring.Poly, errors *sample.Stream) {
 	r := w.key.params.ring
 	r.MulCoeffsBarrett(w.u, factor, w.c)
 	r.INTT(w.c, w.c)
-	errors.binomial(w.small)
+	errors.Binomial(w.small)
 	lift(w.small, w.e)
 	r.Add(w.c, w.e, w.c)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tuneinsight/lattigo/v5/ring"
 
+	"entente/crypto/he/sample"
 	"entente/crypto/transcript"
 )
 
@@ -30,7 +31,7 @@ type Reference struct {
 // NewReference expands a seed.
 func (p *Parameters) NewReference(seed [SeedSize]byte) *Reference {
 	r := &Reference{params: p, seed: seed, a: p.ring.NewPoly()}
-	newStream(referenceLabel, seed, 0).uniform(r.a)
+	uniform(sample.New(referenceLabel, seed, 0), r.a)
 	p.ring.NTT(r.a, r.a)
 	return r
 }
@@ -51,12 +52,12 @@ func (r *Reference) Public(seed [SeedSize]byte) []byte {
 	seed = r.own(seed)
 	s, b, e := p.ring.NewPoly(), p.ring.NewPoly(), p.ring.NewPoly()
 	small := make([]int8, Degree)
-	newStream(secretLabel, seed, 0).ternary(small)
+	sample.New(secretLabel, seed, 0).Ternary(small)
 	lift(small, s)
 	p.ring.NTT(s, b)
 	p.ring.MulCoeffsBarrett(b, r.a, b)
 	p.ring.INTT(b, b)
-	newStream(keyErrorLabel, seed, 0).binomial(small)
+	sample.New(keyErrorLabel, seed, 0).Binomial(small)
 	lift(small, e)
 	p.ring.Sub(e, b, b) // −a·s + e
 	clear(small)
@@ -83,14 +84,14 @@ func (r *Reference) Deal(g Group, seed [SeedSize]byte) (Dealing, error) {
 	}
 	d := &dealing{public: r.Public(seed), shares: make(map[uint8][]byte, len(g.Points))}
 	seed = r.own(seed)
-	streams := make([]*stream, 0, g.Threshold-1)
+	streams := make([]*sample.Stream, 0, g.Threshold-1)
 	for _, point := range g.seeded() {
 		s := transcript.Digest(pointLabel, seed[:], []byte{byte(g.Threshold)}, g.Points, []byte{point})
-		streams = append(streams, newStream(shareLabel, s, 0))
+		streams = append(streams, sample.New(shareLabel, s, 0))
 		d.shares[point] = s[:]
 	}
 	small := make([]int8, Degree)
-	newStream(secretLabel, seed, 0).ternary(small)
+	sample.New(secretLabel, seed, 0).Ternary(small)
 	for i, b := range r.params.evaluate(g, small, streams) {
 		d.shares[g.dealt()[i]] = b
 	}
@@ -101,7 +102,7 @@ func (r *Reference) Deal(g Group, seed [SeedSize]byte) (Dealing, error) {
 // evaluate returns the packed values of a polynomial at the points that are dealt them: it has
 // the secret at 0 and what streams give at the points that are dealt seeds. It works limb by
 // limb, so that less memory is touched.
-func (p *Parameters) evaluate(g Group, secret []int8, streams []*stream) [][]byte {
+func (p *Parameters) evaluate(g Group, secret []int8, streams []*sample.Stream) [][]byte {
 	nodes := append([]uint8{0}, g.seeded()...)
 	rows := words(len(nodes))
 	values := words(len(g.dealt()))
@@ -109,7 +110,7 @@ func (p *Parameters) evaluate(g Group, secret []int8, streams []*stream) [][]byt
 	for limb := range limbs {
 		liftLimb(limb, secret, rows[0])
 		for i, s := range streams {
-			s.residues(limb, rows[i+1])
+			residues(s, limb, rows[i+1])
 		}
 		p.limb[limb].interpolate(rows, nodes, values, g.dealt())
 		for i, v := range values {

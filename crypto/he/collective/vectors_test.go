@@ -13,6 +13,7 @@ import (
 
 	"github.com/tuneinsight/lattigo/v5/ring"
 
+	"entente/crypto/he/sample"
 	"entente/crypto/transcript"
 	"entente/protocol/vectors"
 )
@@ -106,9 +107,9 @@ func compute(t *testing.T, in map[string]string) map[string][]byte {
 	small := make([]int8, Degree)
 	dealers := seeds("dealers")
 	own := r.own(dealers[0])
-	newStream(secretLabel, own, 0).ternary(small)
+	sample.New(secretLabel, own, 0).Ternary(small)
 	out["dealer/secret"] = unsigned(small[:32])
-	newStream(keyErrorLabel, own, 0).binomial(small)
+	sample.New(keyErrorLabel, own, 0).Binomial(small)
 	out["dealer/error"] = unsigned(small[:32])
 	m := &members{params: p, group: g, holders: map[uint8]Holder{}, journals: map[uint8]*memory{}}
 	sum := r.NewKeySum()
@@ -220,10 +221,10 @@ func TestAgainstSchoolbook(t *testing.T) {
 	own := transcript.Digest(encryptionLabel, first[:], d[:], encoded)
 	u := make([]int8, Degree)
 	e := [2][]int8{make([]int8, Degree), make([]int8, Degree)}
-	newStream(maskLabel, own, 0).ternary(u)
-	errors := newStream(errorLabel, own, 0)
-	errors.binomial(e[0])
-	errors.binomial(e[1])
+	sample.New(maskLabel, own, 0).Ternary(u)
+	errors := sample.New(errorLabel, own, 0)
+	errors.Binomial(e[0])
+	errors.Binomial(e[1])
 	plain := map[int][digits]int64{0: {5, 7, 0}, 1: {-6, 0, -MaxValue}}
 	for half := range 2 {
 		factor := p.ring.NewPoly()
@@ -261,8 +262,8 @@ func TestSamplers(t *testing.T) {
 		variance float64
 		most     int8
 	}{
-		"ternary":  {func() { newStream(secretLabel, seed(1), 0).ternary(small) }, 2.0 / 3, 1},
-		"binomial": {func() { newStream(errorLabel, seed(1), 0).binomial(small) }, 12, 24},
+		"ternary":  {func() { sample.New(secretLabel, seed(1), 0).Ternary(small) }, 2.0 / 3, 1},
+		"binomial": {func() { sample.New(errorLabel, seed(1), 0).Binomial(small) }, 12, 24},
 	} {
 		c.draw()
 		var sum, square float64
