@@ -133,7 +133,7 @@ func (l *link) run(outer context.Context, drained func(), tasks ...func(context.
 	watch.Wait()
 	err := context.Cause(ctx)
 	if err != nil {
-		reset(l.stream)
+		wire.Reset(l.stream)
 	}
 	if broken := (streamError{}); peerError != nil && errors.As(err, &broken) {
 		return peerError // says more than that the stream then broke
@@ -244,20 +244,7 @@ func (l *link) watch(outer, ctx context.Context, ended <-chan struct{}) {
 		case <-late.C:
 		}
 	}
-	reset(l.stream)
-}
-
-// reset ends all reads and writes of a stream, in the strongest way that it offers. A plain
-// reader and writer offers none: then the caller's context must end them.
-func reset(stream io.ReadWriter) {
-	switch s := stream.(type) {
-	case interface{ Reset() }:
-		s.Reset()
-	case interface{ Reset() error }:
-		_ = s.Reset() // it is of no more use in any case
-	case io.Closer:
-		_ = s.Close()
-	}
+	wire.Reset(l.stream)
 }
 
 // discard reads on after a failure that the peer is told of, so that its writes do not keep

@@ -99,7 +99,7 @@ func (d *side) open(ctx context.Context, set Set, limit int, h hash.Hash) (err e
 
 // refused ends an attempt in which nothing was sent.
 func refused(rw io.ReadWriter, err error) (Result, error) {
-	reset(rw)
+	wire.Reset(rw)
 	return Result{}, fmt.Errorf("open run: %w", err)
 }
 

@@ -103,7 +103,7 @@ func (r *run) finish(work func() error) (Result, error) {
 	watch.Go(func() {
 		select {
 		case <-r.ctx.Done():
-			reset(r.stream)
+			wire.Reset(r.stream)
 		case <-ended:
 		}
 	})
@@ -114,7 +114,7 @@ func (r *run) finish(work func() error) (Result, error) {
 	close(ended)
 	watch.Wait()
 	if err != nil {
-		reset(r.stream)
+		wire.Reset(r.stream)
 		if cause := context.Cause(r.ctx); cause != nil {
 			err = cause
 		}
@@ -149,7 +149,7 @@ func (r *run) meet(send, receive func() error) error {
 	sent := make(chan error, 1)
 	go func() { sent <- send() }()
 	err := receive()
-	late := time.AfterFunc(grace, func() { reset(r.stream) })
+	late := time.AfterFunc(grace, func() { wire.Reset(r.stream) })
 	defer late.Stop()
 	return errors.Join(err, <-sent)
 }
@@ -205,7 +205,7 @@ func (r *run) expect(k wire.Kind, size int) ([]byte, error) {
 func (r *run) giveUp(cause error) {
 	var peer *wire.PeerError
 	var protocol *wire.ProtocolError
-	late := time.AfterFunc(grace, func() { reset(r.stream) })
+	late := time.AfterFunc(grace, func() { wire.Reset(r.stream) })
 	defer late.Stop()
 	var err error
 	switch {
@@ -242,17 +242,4 @@ func blame(err error) error {
 		return err
 	}
 	return &wire.ProtocolError{Code: code, Err: err}
-}
-
-// reset ends all reads and writes of a stream, in the strongest way that it offers. A plain
-// reader and writer offers none: then the caller's context must end them.
-func reset(stream io.ReadWriter) {
-	switch s := stream.(type) {
-	case interface{ Reset() }:
-		s.Reset()
-	case interface{ Reset() error }:
-		_ = s.Reset() // it is of no more use in any case
-	case io.Closer:
-		_ = s.Close()
-	}
 }

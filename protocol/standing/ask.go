@@ -26,7 +26,7 @@ type asker struct {
 
 func ask(ctx context.Context, rw io.ReadWriter, s Session, c Cache, q Asking) (Summary, error) {
 	if err := s.check(true); err != nil {
-		reset(rw)
+		wire.Reset(rw)
 		return Summary{}, err
 	}
 	a := &asker{Session: &s, cache: c, queue: q}

@@ -27,7 +27,7 @@ type holder struct {
 
 func hold(ctx context.Context, rw io.ReadWriter, s Session, shelf Shelf, m Meter, r Receipts) (Summary, error) {
 	if err := s.check(false); err != nil {
-		reset(rw)
+		wire.Reset(rw)
 		return Summary{}, err
 	}
 	h := &holder{Session: &s, shelf: shelf, meter: m, receipts: r}

@@ -81,7 +81,7 @@ func converse(outer context.Context, rw io.ReadWriter, limit func(wire.Kind) (ui
 	if err == nil {
 		return l, nil
 	}
-	reset(rw)
+	wire.Reset(rw)
 	if broken := (streamError{}); l.peer != nil && errors.As(err, &broken) {
 		err = l.peer // says more than that the stream then broke
 	}
@@ -196,12 +196,12 @@ func (l *line) watch(outer, ctx context.Context, ended <-chan struct{}) {
 	}
 	cause := context.Cause(ctx)
 	if outer.Err() != nil || unreachable(cause) {
-		reset(l.stream)
+		wire.Reset(l.stream)
 		return
 	}
-	late := time.AfterFunc(grace, func() { reset(l.stream) })
+	late := time.AfterFunc(grace, func() { wire.Reset(l.stream) })
 	defer late.Stop()
-	stop := context.AfterFunc(outer, func() { reset(l.stream) })
+	stop := context.AfterFunc(outer, func() { wire.Reset(l.stream) })
 	defer stop()
 	// A write error changes nothing any more.
 	_ = l.conn.SendError(told(cause))
@@ -222,18 +222,5 @@ func (l *line) discard() {
 		if _, err := l.stream.Read(b); err != nil {
 			return
 		}
-	}
-}
-
-// reset ends all reads and writes of a stream, in the strongest way that it offers. A plain
-// reader and writer offers none: then the caller's context must end them.
-func reset(stream io.ReadWriter) {
-	switch s := stream.(type) {
-	case interface{ Reset() }:
-		s.Reset()
-	case interface{ Reset() error }:
-		_ = s.Reset() // it is of no more use in any case
-	case io.Closer:
-		_ = s.Close()
 	}
 }

@@ -231,3 +231,16 @@ func (c *Conn) ExpectBytes(k Kind, max uint32) ([]byte, error) {
 	_, b, err := c.Receive(only(k, max))
 	return b, err
 }
+
+// Reset ends all reads and writes of a stream, in the strongest way that it offers. A plain
+// reader and writer offers none: then the caller's context must end them.
+func Reset(stream io.ReadWriter) {
+	switch s := stream.(type) {
+	case interface{ Reset() }:
+		s.Reset()
+	case interface{ Reset() error }:
+		_ = s.Reset() // it is of no more use in any case
+	case io.Closer:
+		_ = s.Close()
+	}
+}
