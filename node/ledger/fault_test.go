@@ -149,10 +149,8 @@ func TestSequencersReplacedUnderLoad(t *testing.T) {
 		w.soon(w.ids()...)
 		w.agreeing()
 		w.innocent()
-		for _, id := range w.ids()[:4] {
-			if w.members[id].service.sequencer() != nil {
-				t.Errorf("%s still has a part in ordering", id)
-			}
+		for _, id := range w.ids()[:4] { // a vote may be needed until a leader takes it, and for a while after
+			w.until(id+" has left ordering", func() bool { return w.members[id].service.sequencer() == nil })
 		}
 	})
 }

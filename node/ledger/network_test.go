@@ -272,7 +272,7 @@ func (w *world) opener(from string) Opener {
 	}
 }
 
-// until waits until something holds, a minute at most.
+// until waits until something holds, two minutes at most.
 func (w *world) until(what string, holds func() bool) time.Duration {
 	w.t.Helper()
 	begun := time.Now()
