@@ -53,6 +53,16 @@ func (s *Store) SnapshotItems(ctx context.Context, id int64) iter.Seq2[SnapshotI
 
 // SnapshotItem returns the item at a position. errors.Is ErrNotFound outside the snapshot.
 func (s *Store) SnapshotItem(ctx context.Context, id, position int64) (SnapshotItem, error) {
+	items, err := s.SnapshotAt(ctx, id, []int64{position})
+	if err != nil {
+		return SnapshotItem{}, err
+	}
+	return items[0], nil
+}
+
+// SnapshotAt returns the items at some positions, in that order; each segment of 4,096 items
+// is opened once. errors.Is ErrNotFound outside the snapshot.
+func (s *Store) SnapshotAt(ctx context.Context, id int64, positions []int64) ([]SnapshotItem, error) {
 	var key seal.Key
 	var items int64
 	err := s.View(ctx, func(tx *Tx) error {
@@ -60,21 +70,32 @@ func (s *Store) SnapshotItem(ctx context.Context, id, position int64) (SnapshotI
 		if items, err = tx.snapshotSize(id); err != nil {
 			return err
 		}
-		if position < 0 || position >= items {
-			return ErrNotFound
+		for _, position := range positions {
+			if position < 0 || position >= items {
+				return ErrNotFound
+			}
 		}
 		key, err = tx.snapshotKey(id)
 		return err
 	})
 	if err != nil {
-		return SnapshotItem{}, fmt.Errorf("read snapshot item: %w", err)
+		return nil, fmt.Errorf("read snapshot items: %w", err)
 	}
-	n := position / segmentItems
-	part, err := s.segment(ctx, key, id, n, items-n*segmentItems)
-	if err != nil {
-		return SnapshotItem{}, fmt.Errorf("read snapshot item: %w", err)
+	wanted := map[int64][]int{} // indices of positions, by segment
+	for i, position := range positions {
+		wanted[position/segmentItems] = append(wanted[position/segmentItems], i)
 	}
-	return part[position%segmentItems], nil
+	out := make([]SnapshotItem, len(positions))
+	for n, indices := range wanted {
+		part, err := s.segment(ctx, key, id, n, items-n*segmentItems)
+		if err != nil {
+			return nil, fmt.Errorf("read snapshot items: %w", err)
+		}
+		for _, i := range indices {
+			out[i] = part[positions[i]%segmentItems]
+		}
+	}
+	return out, nil
 }
 
 // DropSnapshot erases a snapshot and its key. One that is not there is no error.

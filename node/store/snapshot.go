@@ -23,6 +23,7 @@ const (
 	ExcludedShielded  = "shielded"   // minor, protected, victim or witness, on any list
 	ExcludedNeverWith = "never_with" // never with this partner, on any list
 	ExcludedHeld      = "held"       // waits for the protection desk, on any list
+	ExcludedOther     = "other"      // not what this snapshot is for, such as a face of another model
 )
 
 // SnapshotSpec says what a snapshot is to hold.
@@ -31,6 +32,8 @@ type SnapshotSpec struct {
 	Kind    indicator.Kind
 	Partner string // whose never-with records stay out
 	Now     time.Time
+	// Keep, if set, reports whether an element that may take part does. It must not keep the slice.
+	Keep func(element []byte) bool
 }
 
 // Snapshot describes an immutable, ordered set of elements. It stays as it is
@@ -128,7 +131,7 @@ func (s *Store) collect(ctx context.Context, spec SnapshotSpec) (*collection, er
 			if l.Kind != spec.Kind {
 				return errors.New("the lists are not all of one kind")
 			}
-			if err := c.addList(tx, l, spec.Now, never); err != nil {
+			if err := c.addList(tx, l, spec, never); err != nil {
 				return err
 			}
 		}
@@ -142,8 +145,11 @@ func (s *Store) collect(ctx context.Context, spec SnapshotSpec) (*collection, er
 }
 
 // addList adds one list's eligible records.
-func (c *collection) addList(tx *Tx, l List, now time.Time, never map[Lookup]bool) error {
-	return tx.candidates(inList(l.ID), never, now, func(r candidate) error {
+func (c *collection) addList(tx *Tx, l List, spec SnapshotSpec, never map[Lookup]bool) error {
+	return tx.candidates(inList(l.ID), never, spec.Now, func(r candidate) error {
+		if r.excluded == "" && spec.Keep != nil && !spec.Keep(r.element) {
+			r.excluded = ExcludedOther
+		}
 		if r.excluded != "" {
 			c.excluded[r.excluded]++
 			return nil

@@ -251,17 +251,25 @@ type Run struct {
 	Receiver, Sender int  // size classes of the two sides
 	EpsilonMilli     uint32
 	SenderPublic     []byte
+	ReceiverPublic   []byte
 }
 
 // CountSuite is the suite that every run with mode count uses.
 const CountSuite = "count"
 
+// SimilarSuite is the suite that compares vectors. Its receiver is the asker, whoever learns.
+const SimilarSuite = "similar"
+
 // Runs derives from the terms which suites run, in which order and direction. One
-// run serves both sides when both learn which items are shared.
+// run serves both sides when both learn which items are shared. Vectors are compared in one
+// run, in which the proposer asks.
 func (m *Machine) Runs() []Run {
 	t := m.answer.Terms
 	both := t.Proposer == terms.IDs && t.Responder == terms.IDs
 	var runs []Run
+	if t.Open() && m.exactSuite() == SimilarSuite {
+		return []Run{m.run(terms.IDs, true, both)}
+	}
 	if t.Proposer != terms.None {
 		runs = append(runs, m.run(t.Proposer, true, both))
 	}
@@ -277,13 +285,16 @@ func (m *Machine) run(mode terms.Mode, proposerReceives, mutual bool) Run {
 		r.Suite, r.EpsilonMilli = CountSuite, m.answer.Terms.EpsilonMilli
 	}
 	r.Receiver, r.Sender = withNoise(m.offer.Class, r.EpsilonMilli), withNoise(m.answer.Class, r.EpsilonMilli)
-	sender := m.answer.Suites
+	receiver, sender := m.offer.Suites, m.answer.Suites
 	if !proposerReceives {
 		r.Receiver, r.Sender = r.Sender, r.Receiver
-		sender = m.offer.Suites
+		receiver, sender = sender, receiver
 	}
 	if key, ok := suite(sender, r.Suite); ok {
 		r.SenderPublic = key.Public
+	}
+	if key, ok := suite(receiver, r.Suite); ok && r.Suite == SimilarSuite {
+		r.ReceiverPublic = key.Public
 	}
 	return r
 }
@@ -319,7 +330,7 @@ func Fits(t terms.Terms, class uint32) bool {
 	return !counted || LargestClass(t, class) <= maxCountClass
 }
 
-// exactSuite is the suite that the responder chose for mode ids.
+// exactSuite is the suite that the responder chose for mode ids, which may be similar.
 func (m *Machine) exactSuite() string {
 	i := slices.IndexFunc(m.answer.Suites, func(k SuiteKey) bool { return k.Name != CountSuite })
 	if i < 0 {

@@ -2,6 +2,7 @@ package round
 
 import (
 	"bytes"
+	"reflect"
 	"testing"
 
 	"entente/crypto/sign"
@@ -275,6 +276,39 @@ func (p *pair) signAnswer(t *testing.T, a *Machine, answer Answer) Message {
 		t.Fatal(err)
 	}
 	return Message{KindAnswer, Signed{Body: body, Signature: signature}}
+}
+
+// Vectors are compared in one run, in which the proposer asks, whoever learns.
+func TestRunsOfSimilarVectors(t *testing.T) {
+	public := func(b byte) []SuiteKey { return []SuiteKey{{Name: SimilarSuite, Public: bytes.Repeat([]byte{b}, 52)}} }
+	for _, c := range []struct {
+		proposer, responder terms.Mode
+		mutual              bool
+	}{{terms.IDs, terms.None, false}, {terms.None, terms.IDs, false}, {terms.IDs, terms.IDs, true}} {
+		p := newPair(t)
+		p.offer.Suites, p.answer.Suites = public(4), public(5)
+		p.answer.Terms = terms.Widest(c.proposer, c.responder)
+		a, b := p.agreed(t)
+		want := Run{Suite: SimilarSuite, ProposerReceives: true, Mutual: c.mutual, Receiver: 64, Sender: 80,
+			SenderPublic: public(5)[0].Public, ReceiverPublic: public(4)[0].Public}
+		for _, m := range []*Machine{a, b} {
+			if got := m.Runs(); len(got) != 1 || !reflect.DeepEqual(got[0], want) {
+				t.Errorf("terms %s and %s: the runs are %+v", c.proposer, c.responder, got)
+			}
+		}
+	}
+	p := newPair(t)
+	p.offer.Suites = append(public(4), SuiteKey{Name: CountSuite})
+	p.answer.Suites = append(public(5), SuiteKey{Name: CountSuite})
+	p.answer.Terms = terms.Widest(terms.IDs, terms.Count)
+	a, err := Propose(p.offer, p.proposer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := a.offer.digest(a.rec.Offer.Body)
+	p.answer.Offer = digest[:]
+	_, err = a.Step(p.signAnswer(t, a, p.answer), testNow+5000)
+	wantCode(t, err, wire.Malformed) // they are not counted
 }
 
 func TestRunsFollowFromTheTerms(t *testing.T) {

@@ -102,7 +102,8 @@ func (a Answer) suitesFit(o Offer) error {
 			exact++
 		}
 	}
-	if (exact == 1) != ids || exact > 1 || (counting == 1) != count {
+	_, similar := suite(a.Suites, SimilarSuite)
+	if (exact == 1) != ids || exact > 1 || (counting == 1) != count || similar && count {
 		return fault(wire.Malformed, "the answer's suites do not fit its terms")
 	}
 	return nil
