@@ -118,7 +118,7 @@ func TestExplainThePilot(t *testing.T) {
 	if len(got) != 2 {
 		t.Fatalf("%d openings, want one for each direction: %+v", len(got), got)
 	}
-	const rest = "which entries match on our lists of category suspect and kind phone, document, handle, email, account, wallet or domain, " +
+	const rest = "which entries match on our lists of category suspect and kind phone, document, handle, email, account, wallet, domain, person or face, " +
 		`for trafficking, on the legal basis AU-TIP, without further approval: "Pilot with ID: suspects, for trafficking".`
 	if got[0].Sentence != "ID may learn "+rest || got[1].Sentence != "We may learn, with ID, "+rest {
 		t.Errorf("sentences\n%s\n%s", got[0].Sentence, got[1].Sentence)
@@ -172,7 +172,7 @@ func TestExplainIsWhatDecideDoes(t *testing.T) {
 	}
 	// Documents of four of the five open categories both ways, and for us counts of
 	// all other kinds of the five.
-	if permitted != 4*2+5*6 {
+	if permitted != 4*2+5*8 {
 		t.Errorf("%d requests are permitted", permitted)
 	}
 	for _, o := range openings {
