@@ -361,3 +361,12 @@ func (m *Machine) FinishRun() {
 		m.rec.State = uint8(Matched)
 	}
 }
+
+// Signed returns the agreement as it was signed: the offer with the proposer's signature, the
+// answer with the responder's under the agreement, and the proposer's under that.
+func (m *Machine) Signed() (offer, answer Signed, confirm []byte) {
+	return m.rec.Offer, m.rec.Answer, m.rec.Confirm
+}
+
+// AgreementOf is the digest of the agreement that an offer and an answer make.
+func AgreementOf(offer, answer Signed) [32]byte { return agreementDigest(offer.Body, answer.Body) }
