@@ -304,6 +304,8 @@ func (h handlers) rounds(a huma.API) {
 	operation(a, http.MethodGet, "/rounds/{id}/hits", "Shared indicators beside the own records", func(ctx context.Context, in *roundInput) ([]rounds.Hit, error) {
 		return r.Hits(ctx, in.ID)
 	})
+	operation(a, http.MethodPost, "/rounds/{id}/opening", "Write what an auditor may see of a round by similarity to a new file", done(h.opening))
+	operation(a, http.MethodPost, "/audit/compare", "Recompute what both sides of a round by similarity sent, from their openings", h.compare)
 	operation(a, http.MethodPost, "/rounds/{id}/approve", "Let a waiting round through", func(ctx context.Context, in *roundInput) (rounds.View, error) {
 		return r.Approve(ctx, in.ID)
 	})

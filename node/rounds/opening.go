@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"entente/crypto/sign"
 	"entente/protocol/indicator"
 	"entente/protocol/person"
 	"entente/protocol/round"
@@ -38,7 +39,7 @@ func (Opening) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("[opening]"))
 // Errors of openings.
 var (
 	ErrNoEvidence = errors.New("nothing of the round is left to be opened: it matched by equality, its time is over, or it came back from a backup")
-	errOpening    = errors.New("the file is not an opening of a round by similarity")
+	ErrOpening    = errors.New("the file is not an opening of a round by similarity")
 )
 
 // Opening returns what an auditor may see of a round: with the own secret and vectors, or as a
@@ -95,62 +96,81 @@ func plain(digests [][32]byte) (out [][]byte) {
 	return out
 }
 
-// Finding is what an auditor finds of one side.
-type Finding struct {
-	Member  string `json:"member"`
-	Honest  bool   `json:"honest"` // what it sent is what its secret and its vectors give
+// Recomputed is what an auditor finds of one side.
+type Recomputed struct {
+	Member string `json:"member"`
+	// Agrees says that what the other side noted is what the member's secret and vectors give. If
+	// not, the member sent something else, or the other side's notes are wrong: they bear no
+	// signature of the member's.
+	Agrees  bool   `json:"agrees"`
 	Message string `json:"message"`
 }
 
 // CompareOpenings recomputes what both sides of one round sent from what they opened, and holds it
-// against what the other side noted. Signatures are checked by who has the roster; here both
-// openings must be of one agreement. It needs the asker's secret and vectors, because a reply
+// against what the other side noted. It needs the asker's secret and vectors, because a reply
 // depends on the question.
-func CompareOpenings(ctx context.Context, first, second []byte) ([]Finding, error) {
+func (s *Service) CompareOpenings(ctx context.Context, first, second []byte) ([]Recomputed, error) {
 	var a, b Opening
 	for _, x := range []struct {
 		bytes []byte
 		into  *Opening
 	}{{first, &a}, {second, &b}} {
 		if err := wire.Unmarshal(x.bytes, x.into); err != nil || x.into.Version != openingVersion {
-			return nil, errOpening
+			return nil, ErrOpening
 		}
 	}
 	if !a.Asker {
 		a, b = b, a
 	}
 	if !a.Asker || b.Asker || !bytes.Equal(a.Offer.Body, b.Offer.Body) || !bytes.Equal(a.Answer.Body, b.Answer.Body) {
-		return nil, errors.New("the two files are not the two sides' openings of one round")
+		return nil, fmt.Errorf("%w: the two files are not of the two sides of one round", ErrOpening)
 	}
-	var o round.Offer
-	var answer round.Answer
-	if wire.Unmarshal(a.Offer.Body, &o) != nil || wire.Unmarshal(a.Answer.Body, &answer) != nil {
-		return nil, errOpening
-	}
-	s, err := session(o, answer)
+	o, answer, agreement, err := round.VerifyAgreement(a.Offer, a.Answer, a.Confirm, s.keyOf)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", ErrOpening, err)
 	}
-	s.Agreement = round.AgreementOf(a.Offer, a.Answer)
-	askers, err := a.opened(s)
+	x, err := session(o, answer)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrOpening, err)
+	}
+	x.Agreement = agreement
+	return recompute(ctx, o, x, &a, &b)
+}
+
+// keyOf is the signing key of a member, this one too.
+func (s *Service) keyOf(member string) (*sign.PublicKey, bool) {
+	f := s.o.Federation()
+	if f == nil {
+		return nil, false
+	}
+	if member == s.o.Self {
+		return f.Own().Key, true
+	}
+	p, ok := f.Find(member)
+	return p.Key, ok
+}
+
+// recompute recomputes both sides' parts.
+func recompute(ctx context.Context, o round.Offer, x similar.Session, a, b *Opening) ([]Recomputed, error) {
+	askers, err := a.opened(x)
 	if err != nil {
 		return nil, fmt.Errorf("open the asker's side: %w", err)
 	}
 	queries, err := similar.Queries(ctx, askers, a.list())
 	if err != nil {
-		return []Finding{{o.From, false, "the opened vectors do not fit the agreement: " + err.Error()}}, nil
+		return []Recomputed{{o.From, false, "what was opened does not fit the agreement: " + err.Error()}}, nil
 	}
-	out := []Finding{judged(o.From, "questions", queries, b.Queries)}
+	out := []Recomputed{judged(o.From, "questions", queries, b.Queries)}
 	if len(b.Secret) == 0 {
 		return out, nil
 	}
-	answerers, err := b.opened(s)
+	answerers, err := b.opened(x)
 	if err != nil {
 		return nil, fmt.Errorf("open the answerer's side: %w", err)
 	}
 	replies, err := similar.Replies(ctx, askers, a.list(), answerers, b.list())
 	if err != nil {
-		return append(out, Finding{o.To, false, "the opened vectors do not fit the agreement: " + err.Error()}), nil
+		return append(out, Recomputed{o.To, false, "what was opened does not fit the agreement: " + err.Error()}), nil
 	}
 	return append(out, judged(o.To, "answers", replies, a.Replies)), nil
 }
@@ -161,7 +181,7 @@ func (x *Opening) opened(s similar.Session) (similar.Session, error) {
 		return s, errors.New("its file holds no secret: it was written for a witness")
 	}
 	if int(x.Dimension) != s.Dimension || len(x.Vectors)%s.Dimension != 0 {
-		return s, errOpening
+		return s, ErrOpening
 	}
 	s.Secret = similar.Secret(x.Secret)
 	return s, nil
@@ -192,17 +212,17 @@ func (l openedList) Vectors(_ context.Context, positions []int) ([][]int8, error
 
 // judged compares what a side's secret gives with what the other noted. A round that ended early
 // has fewer notes.
-func judged(member, what string, computed [][32]byte, noted [][]byte) Finding {
+func judged(member, what string, computed [][32]byte, noted [][]byte) Recomputed {
 	if len(noted) == 0 {
-		return Finding{member, true, "the other side noted no " + what}
+		return Recomputed{member, true, "the other side noted no " + what}
 	}
 	if len(noted) > len(computed) {
-		return Finding{member, false, fmt.Sprintf("the other side noted %d %s, and there can be %d", len(noted), what, len(computed))}
+		return Recomputed{member, false, fmt.Sprintf("the other side noted %d %s, and there can be %d", len(noted), what, len(computed))}
 	}
 	for i, n := range noted {
 		if !bytes.Equal(n, computed[i][:]) {
-			return Finding{member, false, fmt.Sprintf("%s %d of %d that the other side noted are not what the opened secret and vectors give", what, i+1, len(noted))}
+			return Recomputed{member, false, fmt.Sprintf("of %d %s that the other side noted, number %d is not what the opened secret and vectors give", len(noted), what, i+1)}
 		}
 	}
-	return Finding{member, true, fmt.Sprintf("all %d %s that the other side noted are what the opened secret and vectors give", len(noted), what)}
+	return Recomputed{member, true, fmt.Sprintf("all %d %s that the other side noted are what the opened secret and vectors give", len(noted), what)}
 }

@@ -110,6 +110,86 @@ func TestNamesInTwoScripts(t *testing.T) {
 	}
 }
 
+// An auditor recomputes both sides of a round from what they open; a vector that was not what was
+// agreed to be asked about shows. What can be opened goes with the hits.
+func TestOpenings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, au, id := newNames(t, pilot)
+		name := w.propose(au, namesRequest("ID"))
+		w.wait(au, name)
+		w.wait(id, name)
+		opened := func(s *side, witness bool) []byte {
+			b, err := s.Opening(t.Context(), name, witness)
+			must(t, err)
+			return b
+		}
+		asker, answerer, witness := opened(au, false), opened(id, false), opened(id, true)
+		for what, files := range map[string][2][]byte{"both": {asker, answerer}, "other order": {answerer, asker}, "witness": {asker, witness}} {
+			found, err := id.CompareOpenings(t.Context(), files[0], files[1])
+			must(t, err)
+			if want := map[string]int{"witness": 1}[what]; want == 0 && len(found) != 2 || want > 0 && len(found) != want {
+				t.Errorf("%s: %d findings", what, len(found))
+			}
+			for _, f := range found {
+				if !f.Agrees {
+					t.Errorf("%s: %s: %s", what, f.Member, f.Message)
+				}
+			}
+		}
+		altered := func(b []byte, change func(*rounds.Opening)) []byte {
+			var x rounds.Opening
+			must(t, wire.Unmarshal(b, &x))
+			change(&x)
+			out, err := wire.Marshal(x)
+			must(t, err)
+			return out
+		}
+		for what, c := range map[string]struct {
+			a, b   []byte
+			liar   string
+			refuse bool
+		}{
+			"another probe":          {altered(asker, func(x *rounds.Opening) { x.Vectors[1500]++ }), answerer, "AU", false},
+			"a probe left out":       {altered(asker, func(x *rounds.Opening) { x.Vectors = x.Vectors[1024:] }), answerer, "AU", false},
+			"a probe out of bounds":  {altered(asker, func(x *rounds.Opening) { x.Vectors[0], x.Vectors[1], x.Vectors[2] = 127, 127, 127 }), answerer, "AU", false},
+			"another template":       {asker, altered(answerer, func(x *rounds.Opening) { x.Vectors[1500]++ }), "ID", false},
+			"the asker as a witness": {opened(au, true), answerer, "", true},
+			"another secret":         {altered(asker, func(x *rounds.Opening) { x.Secret[0]++ }), answerer, "AU", false},
+			"another signature":      {altered(asker, func(x *rounds.Opening) { x.Confirm[5]++ }), answerer, "", true},
+			"one side twice":         {asker, asker, "", true},
+			"no opening":             {[]byte("x"), answerer, "", true},
+		} {
+			found, err := au.CompareOpenings(t.Context(), c.a, c.b)
+			if (err != nil) != c.refuse {
+				t.Errorf("%s: %v", what, err)
+			}
+			for _, f := range found {
+				if f.Agrees == (f.Member == c.liar) && (c.liar == f.Member || c.liar == "ID") {
+					t.Errorf("%s: %s: %s", what, f.Member, f.Message)
+				}
+			}
+			if !c.refuse && !slices.ContainsFunc(found, func(f rounds.Recomputed) bool { return !f.Agrees }) {
+				t.Errorf("%s: nobody is found out", what)
+			}
+		}
+		if text := fmt.Sprintf("%v %+v %#v", rounds.Opening{Secret: []byte("hidden")}, rounds.Opening{Secret: []byte("hidden")}, rounds.Opening{Secret: []byte("hidden")}); strings.Contains(text, "hidden") {
+			t.Error("an opening prints its secret")
+		}
+		w.halt(au, id)
+		<-time.After(91 * 24 * time.Hour)
+		au = w.start("AU", au.dir)
+		<-time.After(2 * time.Minute)
+		if _, err := au.Opening(t.Context(), name, false); !errors.Is(err, rounds.ErrNoEvidence) {
+			t.Errorf("after the hits were erased: %v", err)
+		}
+		n, err := au.store.DropStraySnapshots(t.Context())
+		if err != nil || n != 0 {
+			t.Errorf("%d snapshots are left: %v", n, err)
+		}
+		w.halt(au)
+	})
+}
+
 // counter is one of a member's counters with a partner.
 func (w *world) counter(s *side, partner, name string) (n int64) {
 	w.t.Helper()

@@ -367,6 +367,3 @@ func (m *Machine) FinishRun() {
 func (m *Machine) Signed() (offer, answer Signed, confirm []byte) {
 	return m.rec.Offer, m.rec.Answer, m.rec.Confirm
 }
-
-// AgreementOf is the digest of the agreement that an offer and an answer make.
-func AgreementOf(offer, answer Signed) [32]byte { return agreementDigest(offer.Body, answer.Body) }
