@@ -40,7 +40,7 @@ func (t *talk) compare(ctx context.Context, index int, own secrets) (exact.Resul
 // mostHeld is how many bytes of vectors are held in memory. Those of a longer list are read from
 // the snapshot each time: in the secret order of a run that takes a quarter more time where
 // probes come in thousands, and far more where they are few.
-const mostHeld = 512 << 20
+const mostHeld = 128 << 20
 
 // vectors are a snapshot's, in its order.
 type vectors struct {

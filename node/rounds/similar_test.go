@@ -3,6 +3,7 @@ package rounds_test
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -221,6 +222,19 @@ func TestNamesAfterCuts(t *testing.T) {
 			}
 			frames++
 		}
+		w.net.arm(30) // both machines go down in the middle
+		name := w.propose(au, namesRequest("ID"))
+		<-w.net.stopped
+		w.net.halt()
+		w.halt(au, id)
+		w.net.heal()
+		au, id = w.start("AU", au.dir), w.start("ID", id.dir)
+		for _, s := range []*side{au, id} {
+			if v := w.wait(s, name); v.State != "done" || len(w.values(s, name)) != 2 {
+				t.Fatalf("after both went down: %s: the round is %s: %s", s.id, v.State, v.Note)
+			}
+		}
+		frames++
 		for _, p := range [][2]string{{"AU", "ID"}, {"ID", "AU"}} {
 			s := map[string]*side{"AU": au, "ID": id}[p[0]]
 			if n := w.counter(s, p[1], "pairs 2030-01"); n != int64(frames)*64*64 {
@@ -370,6 +384,83 @@ func TestSimilarOffersThatAreNotWhatTheyShouldBe(t *testing.T) {
 func with(x similar.Terms, change func(*similar.Terms)) func(*round.Offer) {
 	change(&x)
 	return func(o *round.Offer) { o.Suites[0].Public = x.Marshal() }
+}
+
+// portrait is a random face, and one that is as far from it as a number says.
+func portrait(r *rand.Rand, from []float64, away float64) []float64 {
+	out := make([]float64, 128)
+	for i := range out {
+		out[i] = r.NormFloat64()
+		if from != nil {
+			out[i] = from[i] + away*out[i]
+		}
+	}
+	return out
+}
+
+// faces imports vectors, a list for each model.
+func (w *world) faces(id, list, model string, vectors ...[]float64) {
+	w.t.Helper()
+	var rows []string
+	for _, v := range vectors {
+		rows = append(rows, strings.Trim(fmt.Sprint(v), "[]"))
+	}
+	w.edit(id, func(n *node.Node) {
+		i := node.Import{List: list, File: list + ".csv"}
+		i.Kind = indicator.Face
+		i.Defaults.Model = model
+		i.Handling = indicator.Handling{Category: "suspect", Purpose: "trafficking", Basis: id + "-TIP"}
+		report, err := n.ImportList(w.t.Context(), i, lines("face", rows))
+		must(w.t, err)
+		if report.Ready != len(rows) {
+			w.t.Fatalf("%d of %d rows are ready: %v", report.Ready, len(rows), report.Reasons)
+		}
+	})
+}
+
+// Faces are compared within one model, from a cosine on that somebody has to name.
+func TestFaces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, pilot, "AU", "ID")
+		r := rand.New(rand.NewPCG(1, 2))
+		known := [][]float64{portrait(r, nil, 0), portrait(r, nil, 0), portrait(r, nil, 0)}
+		w.faces("AU", "portraits", "arc-1", append(known, portrait(r, nil, 0))...)
+		w.faces("AU", "portraits", "arc-2", portrait(r, nil, 0))
+		w.faces("ID", "watch", "arc-1", portrait(r, known[1], 0.5), portrait(r, known[2], 4), portrait(r, nil, 0))
+		w.faces("ID", "watch", "arc-3", portrait(r, known[0], 0.1))
+		au, id := w.fresh("AU"), w.fresh("ID")
+		ask := rounds.Request{Partner: "ID", List: "portraits", Kind: "face", Purpose: "trafficking", Learn: "both", Result: "which", Threshold: 6450}
+		if _, err := au.Propose(t.Context(), ask); err == nil || !strings.Contains(err.Error(), "--model") {
+			t.Errorf("two models: %v", err)
+		}
+		ask.Model = "arc-1"
+		ask.Threshold = 0
+		if _, err := au.Propose(t.Context(), ask); err == nil || !strings.Contains(err.Error(), "--threshold") {
+			t.Errorf("no threshold: %v", err)
+		}
+		ask.Threshold = 6450
+		plan, err := au.Plan(t.Context(), ask)
+		must(t, err)
+		if plan.Items != 4 || plan.Excluded[store.ExcludedOther] != 1 || plan.WrongHits <= 0 || !slices.ContainsFunc(plan.Warnings, func(s string) bool { return strings.Contains(s, "research") }) {
+			t.Errorf("the plan is %+v", plan)
+		}
+		name := w.propose(au, ask)
+		for _, s := range []*side{au, id} {
+			if v := w.wait(s, name); v.State != "done" {
+				t.Fatalf("%s: the round is %s: %s", s.id, v.State, v.Note)
+			}
+			hits, err := s.Hits(t.Context(), name)
+			must(t, err)
+			if len(hits) != 1 || hits[0].Value != "arc-1/128" || hits[0].Original != "" {
+				t.Errorf("%s: hits %+v", s.id, hits)
+			}
+		}
+		ask.Model = "arc-2" // of which the partner has none: it says no more than that
+		if v := w.wait(au, w.propose(au, ask)); v.State != "refused" || v.Reason != wire.NotAvailable.String() {
+			t.Errorf("a model that the partner does not have: %s: %s", v.State, v.Reason)
+		}
+		w.halt(au, id)
+	})
 }
 
 func TestSuiteNames(t *testing.T) {
