@@ -18,8 +18,8 @@ type truth struct {
 	plan     planned
 	// Rounds in the order in which they are run.
 	phones, count, papers, persons, refused outcome
-	title                          string // of Thailand's rule that refuses
-	receipts                       map[string]int
+	title                                   string // of Thailand's rule that refuses
+	receipts                                map[string]int
 }
 
 // counts of an import. Rows are the sum of all but changed.
