@@ -109,7 +109,7 @@ func readFace(s string) (face, *Rejection) {
 
 // check holds a vector to the bounds that quantising keeps.
 func (f face) check() *Rejection {
-	if !faceDimension(len(f.vector)) {
+	if !FaceDimension(len(f.vector)) {
 		return reject(ReasonDimension)
 	}
 	if stopVector(f.vector) {
@@ -126,7 +126,8 @@ func (f face) check() *Rejection {
 	return nil
 }
 
-func faceDimension(n int) bool { return n >= leastFace && n <= maxFace && n%faceStep == 0 }
+// FaceDimension reports a number of coordinates that a face can have.
+func FaceDimension(n int) bool { return n >= leastFace && n <= maxFace && n%faceStep == 0 }
 
 // plausibleNorm reports |‖v‖ − 127| ≤ √n/2: rounding moves each of n coordinates by 1/2 at
 // most, so that the vector moves by √n/2 at most. With s the squared norm, squaring
@@ -202,7 +203,7 @@ func quantised(model string, numbers []float64) (face, []Change, *Rejection) {
 		return face{}, nil, reject(ReasonModelMissing)
 	case !modelName(name):
 		return face{}, nil, reject(ReasonModel)
-	case !faceDimension(len(numbers)):
+	case !FaceDimension(len(numbers)):
 		return face{}, nil, reject(ReasonDimension)
 	}
 	most := 0.0

@@ -2,6 +2,8 @@ package indicator
 
 import (
 	"errors"
+	"slices"
+	"strings"
 
 	"entente/protocol/person"
 )
@@ -24,14 +26,28 @@ func (d Defaults) birth() person.Defaults {
 // ParsePerson is Parse for a person whose names and date of birth stand in fields of their
 // own, each of at most 1,024 bytes.
 func ParsePerson(f person.Fields, d Defaults) (Value, []Change, error) {
-	c, changes, r := personContent(person.Parse(f, d.birth()))
+	var changes []Change
+	unmark := func(field string) string {
+		text, marked := textMark(strings.TrimSpace(field))
+		if marked {
+			changes = []Change{changeTextMark}
+			return text
+		}
+		return field
+	}
+	f.Name, f.Born = unmark(f.Name), unmark(f.Born)
+	f.Variants = slices.Clone(f.Variants)
+	for i := range f.Variants {
+		f.Variants[i] = unmark(f.Variants[i])
+	}
+	c, more, r := personContent(person.Parse(f, d.birth()))
 	switch {
 	case r != nil:
 		return Value{}, nil, r
 	case !personDefinition.settled(c):
 		return Value{}, nil, reject(ReasonCharacters)
 	}
-	return newValue(Person, c), changes, nil
+	return newValue(Person, c), appendChanges(changes, more), nil
 }
 
 // personContent takes over what package person says. Its reasons are among those of this
