@@ -16,7 +16,7 @@ import (
 // The files that the three services read in. The numbers are those that the regulators
 // of Australia (0491 570 006 and 29 more), the United Kingdom (07700 900000 to 900999)
 // and North America (555-0100 to 555-0199) set aside for film and fiction; the passports
-// are of Utopia (UTO), the specimen state of ICAO Doc 9303; the persons are invented.
+// are of Utopia (UTO), the specimen state of ICAO Doc 9303; the persons are of novels and tales.
 //
 //go:embed data/*.csv
 var files embed.FS

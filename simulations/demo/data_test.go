@@ -20,16 +20,29 @@ var fiction = regexp.MustCompile(`^(?:` +
 	`5(?:254|789)|6(?:398|801)|7(?:426|644)|8(?:148|888|957)|9(?:212|455|760))` +
 	`|\+447700900\d{3}|\+1[2-9]\d{2}55501\d{2}|UTO:[A-Z]\d{7})$`)
 
+// figures are the persons of the story: of novels and tales, so that nobody's name is on a list.
+func figures() []string {
+	return []string{
+		"Sindbad al-Bahri", "السندباد البحري", "Rodion Raskolnikov", "Родион Раскольников", "Wanthong Phimphilalai", "วันทอง พิมพิลาไลย",
+		"Vuong Thuy Kieu", "Vương Thúy Kiều", "Edmond Dantes", "Siti Nurbaya", "Huckleberry Finn", "Lin Daiyu", "Elizabeth Bennet",
+		"Josef Schwejk", "Emma Bovary", "Crisostomo Ibarra", "Sun Wukong", "Anna Karenina", "Hang Tuah", "Maria Clara de los Santos",
+	}
+}
+
 func TestEveryValueIsFiction(t *testing.T) {
 	all, err := allListed()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(all) != 390 {
+	if len(all) != 410 {
 		t.Errorf("%d values", len(all))
 	}
 	for _, v := range all {
-		if !fiction.MatchString(v.value.Canonical()) {
+		if v.value.Kind() == indicator.Person {
+			if !slices.Contains(figures(), v.original) {
+				t.Errorf("%q might be somebody's name", v.original)
+			}
+		} else if !fiction.MatchString(v.value.Canonical()) {
 			t.Errorf("%q might be somebody's", v.original)
 		}
 	}

@@ -35,7 +35,7 @@ func TestStory(t *testing.T) {
 
 func checkDocument(t *testing.T, d Document) {
 	want := theTruth()
-	planted := []outcome{want.phones, want.count, want.papers, want.refused}
+	planted := []outcome{want.phones, want.count, want.papers, want.persons, want.refused}
 	if len(d.Rounds) != len(planted) {
 		t.Fatalf("%d rounds", len(d.Rounds))
 	}
@@ -48,7 +48,7 @@ func checkDocument(t *testing.T, d Document) {
 			t.Errorf("%s: incomplete", r.Title)
 		}
 	}
-	if len(d.Steps) != 12 {
+	if len(d.Steps) != 13 {
 		t.Fatalf("%d steps", len(d.Steps))
 	}
 	for i, s := range d.Steps {
@@ -73,7 +73,7 @@ func checkJSON(t *testing.T, d Document) {
 		} `json:"rounds"`
 		Steps []any `json:"steps"`
 	}
-	if err := json.Unmarshal(b, &generic); err != nil || generic.Verified == nil || !*generic.Verified || len(generic.Steps) != 12 {
+	if err := json.Unmarshal(b, &generic); err != nil || generic.Verified == nil || !*generic.Verified || len(generic.Steps) != 13 {
 		t.Errorf("verified %v, %d steps: %v", generic.Verified, len(generic.Steps), err)
 	}
 	hits := 0
@@ -83,7 +83,7 @@ func checkJSON(t *testing.T, d Document) {
 		}
 		hits += len(r.Hits[au])
 	}
-	if hits != 12+4 {
+	if hits != 12+4+3 {
 		t.Errorf("AU has %d hits in all", hits)
 	}
 	if bytes.Contains(b, []byte("null")) {
@@ -95,11 +95,11 @@ func checkJSON(t *testing.T, d Document) {
 func checkScreens(t *testing.T, text, dir string) {
 	flat := strings.Join(strings.Fields(text), " ")
 	for _, fact := range []string{
-		"1 of 12", "12 of 12", "rial data only", "watch: 139 phones", "136 rows", "6.14915E+10", "491570110 → +61491570110",
+		"1 of 13", "13 of 13", "rial data only", "watch: 139 phones", "136 rows", "6.14915E+10", "491570110 → +61491570110",
 		"0491 570 159 → +61491570159", "protection desk", "up to 128 entries", "up to 160 entries", "own rules allowed by the rule",
 		"0491 570 006", "+61-491-570-006", "AFX-26", "POL-26", "Three more numbers stand in both files", "12, not which",
-		"UTO:K7300915", "and no hits", "390 entries of all lists", "found none of them", "found in two; before that in none",
-		"guessed numbers", "by the search of step 7: none of the listed entries", "all 139", "1000 of 1000", "no filter leaves a node",
+		"UTO:K7300915", "and no hits", "410 entries of all lists", "found none of them", "found in two; before that in none",
+		"guessed numbers", "by the search of step 8: none of the listed entries", "all 139", "1000 of 1000", "no filter leaves a node",
 		sweepCommand, "not available", operationTitle, "no receipt", "WRONG local.log, entry ", "signature does not verify",
 		"entente serve --dir " + filepath.Join(dir, "au"), "all right",
 	} {
@@ -112,8 +112,8 @@ func checkScreens(t *testing.T, text, dir string) {
 			t.Errorf("a screen shows %q", wrong)
 		}
 	}
-	before, hits, _ := strings.Cut(text, "5 of 12")
-	if strings.Contains(before, "POL-") || strings.Count(hits, "AFX-") != shownHits {
+	before, hits, _ := strings.Cut(text, "5 of 13")
+	if strings.Contains(before, "POL-") || strings.Count(hits, "AFX-") != shownHits+len(theTruth().persons.hits[au]) {
 		t.Error("records stand where they must not, or too many of them")
 	}
 	for screen := range strings.SplitSeq(text, "── ") {

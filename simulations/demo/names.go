@@ -40,7 +40,7 @@ func (s *story) names(ctx context.Context) error {
 		s.screen.table(rows...)
 		s.screen.gap()
 	}
-	s.screen.say("Not found: Nguyen Van Thanh, who is in both lists with two birthdays, and two people who share a birthday and nothing else.")
+	s.screen.say("Not found: Vuong Thuy Kieu, who is in both lists with two birthdays, and two people who share a birthday and nothing else.")
 	s.screen.item("wrong hits", "%s expected in lists of this size; many people have such a name, so a person looks at every hit", expected(p.WrongHits))
 	s.screen.item("NOTE", "This works between partners who follow the protocol: a cheat could read out records. The rules of both sides said that they accept it.")
 	return nil

@@ -121,7 +121,7 @@ func (s *story) tags() error {
 	s.check("listed values that another key finds in the tags", 0, other)
 	s.check("listed values that Indonesia's key finds in the tags", s.truth.lists[watch.name()], own)
 	s.screen.item("Indonesia's tags", "%d of %d bytes: %d phones and padding", len(p.list), standing.TagSize, len(p.inputs))
-	s.screen.item("found in them", "by the search of step 7: %s of the listed entries; with another key: %s; with Indonesia's, which never leaves "+
+	s.screen.item("found in them", "by the search of step 8: %s of the listed entries; with another key: %s; with Indonesia's, which never leaves "+
 		"its node: all %d", few(seen.listed), few(other), own)
 	return nil
 }

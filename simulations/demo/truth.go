@@ -97,8 +97,8 @@ func theTruth() truth {
 		// the same birthday and another name.
 		persons: outcome{
 			hits: map[string][]string{
-				au: {"1979-11-30|natalia kuznetsova", "1985-03-12|mohammed al-sayed hussein", "1988-06-17|somchai srisuk"},
-				id: {"1979-11-30|наталья кузнецова", "1985-03-12|محمد السيد حسين", "1988-06-17|สมชาย ศรีสุข"},
+				au: {"1979-11-30|rodion raskolnikov", "1985-03-12|sindbad al-bahri", "1988-06-17|wanthong phimphilalai"},
+				id: {"1979-11-30|родион раскольников", "1985-03-12|السندباد البحري", "1988-06-17|วันทอง พิมพิลาไลย"},
 			},
 			counts: map[string]string{}, states: done,
 		},
