@@ -38,7 +38,7 @@ func TestStories(t *testing.T) {
 			"take": take, "fields": fields, "values": values, "flip": flip, "secrets": secrets, "bytes": rawBytes,
 			"edit": edit, "private": private, "inbox": inbox, "over": over, "murder": murder, "until": until,
 			"five": five, "settled": settled, "decided": decided, "level": level, "shown": shown, "warned": warned,
-			"called": called, "term": term, "scrape": scrape,
+			"called": called, "term": term, "scrape": scrape, "faces": faces,
 		},
 	})
 }

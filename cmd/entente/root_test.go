@@ -132,7 +132,7 @@ func TestMeterAfterResume(t *testing.T) {
 func TestWordsOfAPlan(t *testing.T) {
 	for got, want := range map[string]string{
 		wrongHits(1e-17): "practically none (1e-17 expected)", wrongHits(0.5): "0.5 expected",
-		computing(0.2): "under a second", computing(4.4): "about 4 s", excluded("other"): "other",
+		computing(0.2): "under a second", computing(4.4): "about 4 s", excluded("other"): "faces of another model", excluded("unheard_of"): "unheard_of",
 	} {
 		if got != want {
 			t.Errorf("%s, want %s", got, want)

@@ -3,10 +3,13 @@ package main
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"slices"
@@ -229,4 +232,23 @@ func secrets(ts *testscript.TestScript, neg bool, args []string) {
 			}
 		}
 	}
+}
+
+// faces writes an array of so many vectors of so many coordinates, as numpy.save does.
+func faces(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: faces file rows columns")
+	}
+	rows, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	columns, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	header := fmt.Sprintf("{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }", rows, columns)
+	b := append([]byte("\x93NUMPY\x01\x00"), byte(len(header)), 0)
+	b = append(b, header...)
+	r := rand.New(rand.NewPCG(1, 2))
+	for range rows * columns {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(float32(r.NormFloat64())))
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b, 0o600))
 }
