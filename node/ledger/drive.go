@@ -27,17 +27,19 @@ const (
 func (q *sequencer) drive(ctx context.Context) {
 	announce := newAnnouncer(ctx, q.s)
 	defer announce.work.Wait()
-	var goal uint64
-	var since time.Time
+	var goal, done uint64
+	var since time.Time // when something was to be done, and last became final
 	for ctx.Err() == nil {
 		grown, changed := q.tail.changes(), q.s.mirror.Changed()
 		next, err := q.goal()
-		if err != nil {
+		now, broken := q.s.mirror.LastFinal()
+		if err != nil || broken != nil {
 			return // the mirror is broken, and said so
 		}
-		if next != goal {
-			goal, since = next, time.Now()
+		if goal == 0 || now.Size > done {
+			since = time.Now()
 		}
+		goal, done = next, now.Size
 		if due := q.turn() - time.Since(since); goal == 0 || due > 0 {
 			idle := time.NewTimer(max(due, 0))
 			if goal == 0 {
@@ -68,13 +70,14 @@ func (q *sequencer) drive(ctx context.Context) {
 
 // note notes since when sequencers that answer lack what others have ordered.
 func (q *sequencer) note(err error) {
+	final, broken := q.s.mirror.LastFinal()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	switch {
-	case !errors.Is(err, errNoVote):
+	case broken != nil || !errors.Is(err, errNoVote):
 		q.stuck = time.Time{}
-	case q.stuck.IsZero():
-		q.stuck = time.Now()
+	case q.stuck.IsZero() || final.Size > q.stuckAt:
+		q.stuck, q.stuckAt = time.Now(), final.Size
 	}
 }
 

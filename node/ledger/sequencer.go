@@ -24,11 +24,11 @@ import (
 // RaftProtocol is spoken between sequencers.
 const RaftProtocol = "/entente/raft/1"
 
-// errAstray says that a quorum has signed another order than this sequencer's Raft has. Its
-// log is worth nothing then: it starts anew and gets the others'.
 // errNewTerm says that the ledger goes on in a new term, whose log is another.
 var errNewTerm = errors.New("a new term has begun")
 
+// errAstray says that a quorum has signed another order than this sequencer's Raft has. Its
+// log is worth nothing then: it starts anew and gets the others'.
 var errAstray = errors.New("the leader has shown this sequencer another order than the others")
 
 // sequencer is a member's part in ordering entries.
@@ -46,6 +46,7 @@ type sequencer struct {
 	added   chan struct{}       // closed when some are added
 	lost    chan struct{}       // closed when the log has gone astray
 	stuck   time.Time           // since when checkpoints fail although others answer; zero: they do not
+	stuckAt uint64              // entries that were final then
 	gone    sync.Once
 }
 
@@ -53,8 +54,9 @@ type sequencer struct {
 type waiting struct {
 	entries [][]byte
 	next    uint64    // number of the first
-	since   time.Time // when it became the first
-	told    string    // the leader to whom they were handed on
+	told    string    // the leader to whom all of them were handed on
+	owes    string    // the leader who knows of the first
+	since   time.Time // when it was told, or that became the first
 }
 
 // sequencer is this member's part in ordering, or nil.
@@ -319,8 +321,8 @@ func (q *sequencer) look() {
 
 // wanted reports whether what another sequencer hands on is worth keeping: nothing of its
 // author waits here, and the first entry can be ordered next. So nobody fills this member
-// with what it made up, or pushes aside what an author handed in itself.
-func (q *sequencer) wanted(author string, first []byte) (ok bool) {
+// with what it made up.
+func (q *sequencer) wanted(author string, first []byte) bool {
 	q.mu.Lock()
 	waits := q.pending[author] != nil
 	q.mu.Unlock()
@@ -333,27 +335,33 @@ func (q *sequencer) wanted(author string, first []byte) (ok bool) {
 	return err == nil
 }
 
-// add has entries of one author ordered, in place of what was waiting of it.
-func (q *sequencer) add(author string, list [][]byte) {
+// add has entries of one author ordered, and reports whether it takes them. What the author
+// hands in itself takes the place of what was waiting of it; what others hand on does not: it
+// may be older, and left out what has come meanwhile.
+func (q *sequencer) add(author string, list [][]byte, itself bool) bool {
 	one, err := entry.Unmarshal(list[0])
 	if err != nil {
-		return // looked at before
+		return false // looked at before
 	}
 	e, err := one.Decode()
 	if err != nil {
-		return
+		return false
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	w := &waiting{entries: list, next: e.Sequence, since: time.Now()}
-	if old := q.pending[author]; old != nil && old.next == w.next {
-		if w.since = old.since; len(old.entries) >= len(list) {
-			w.told = old.told
+	w := &waiting{entries: list, next: e.Sequence} // the leader is told again: it may have lost them
+	if old := q.pending[author]; old != nil {
+		if !itself {
+			return false
+		}
+		if old.next == w.next {
+			w.owes, w.since = old.owes, old.since
 		}
 	}
 	q.pending[author] = w
 	close(q.added)
 	q.added = make(chan struct{})
+	return true
 }
 
 // ordered drops what waits no more, after the tail has grown.

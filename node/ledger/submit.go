@@ -97,7 +97,7 @@ func (s *Service) unordered(ctx context.Context) (list [][]byte, next uint64, er
 // submit hands entries in.
 func (s *Service) submit(ctx context.Context, list [][]byte, all bool, turn int) {
 	if q := s.sequencer(); q != nil {
-		q.add(s.o.Self, list)
+		q.add(s.o.Self, list, true)
 		if !all {
 			return
 		}
@@ -153,10 +153,9 @@ func (s *Service) submitted(member string, list [][]byte) (exchange.Taken, error
 			return exchange.Taken{}, fmt.Errorf("entry %d is not the member's", i+1)
 		}
 	}
-	if author != member && !q.wanted(author, list[0]) {
+	if author != member && !q.wanted(author, list[0]) || !q.add(author, list, author == member) {
 		return exchange.Taken{Leader: q.order.Leader()}, nil
 	}
-	q.add(author, list)
 	return exchange.Taken{Count: uint64(len(list)), Leader: q.order.Leader()}, nil
 }
 

@@ -23,22 +23,25 @@ const slowTime = 30 * time.Second
 // bring the others what it orders, or that does not give those a vote who should have one.
 // Once a majority does, another one is elected.
 func (q *sequencer) watch(ctx context.Context) {
-	suspect, since, unequal := "", time.Time{}, time.Now()
+	last, suspect, since, unequal := "", "", time.Time{}, time.Now()
 	for wait(ctx, time.Second) {
 		if slices.Equal(q.votes(), q.s.sequencers()) {
 			unequal = time.Now()
 		}
 		leader := q.order.Leader()
-		if suspect != "" && (leader != "" && leader != suspect || time.Since(since) > forgiveTime) {
+		if leader != "" && leader != last || suspect != "" && time.Since(since) > forgiveTime {
 			q.guard.Clear()
-			q.forgive()
-			suspect = ""
+			q.forgive() // what the one before left undone is not the fault of this one
+			suspect, unequal = "", time.Now()
+		}
+		if leader != "" {
+			last = leader
 		}
 		if suspect != "" || leader == "" || leader == q.s.o.Self {
 			continue
 		}
-		if fault := q.fault(unequal); fault != "" {
-			suspect, since, unequal = leader, time.Now(), time.Now()
+		if fault := q.fault(leader, unequal); fault != "" {
+			suspect, since = leader, time.Now()
 			q.s.alarm(leader + " leads and " + fault + ": this sequencer follows it no more")
 			q.guard.Suspect(leader)
 		}
@@ -46,25 +49,25 @@ func (q *sequencer) watch(ctx context.Context) {
 }
 
 // fault says what the leader does wrong, or nothing.
-func (q *sequencer) fault(unequal time.Time) string {
-	if author := q.withheld(); author != "" {
+func (q *sequencer) fault(leader string, unequal time.Time) string {
+	if author := q.withheld(leader); author != "" {
 		return "does not order entries of " + author
 	}
 	if time.Since(unequal) > slowTime {
 		return "does not give a vote to those who sequence now"
 	}
+	final, err := q.s.mirror.LastFinal()
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if !q.stuck.IsZero() && time.Since(q.stuck) > slowTime {
-		q.stuck = time.Time{}
+	if err == nil && final.Size <= q.stuckAt && !q.stuck.IsZero() && time.Since(q.stuck) > slowTime {
 		return "does not bring other sequencers what it orders"
 	}
 	return ""
 }
 
-// withheld returns the author of an entry that waits for too long although it is admitted,
-// or nothing.
-func (q *sequencer) withheld() (author string) {
+// withheld returns the author of an entry of which a leader has known for too long although it is
+// admitted, or nothing.
+func (q *sequencer) withheld(leader string) (author string) {
 	type candidate struct {
 		author string
 		entry  []byte
@@ -72,7 +75,7 @@ func (q *sequencer) withheld() (author string) {
 	var old []candidate
 	q.mu.Lock()
 	for id, w := range q.pending {
-		if time.Since(w.since) > patience && w.told != "" {
+		if w.owes == leader && time.Since(w.since) > patience {
 			old = append(old, candidate{id, w.entries[0]})
 		}
 	}
@@ -92,12 +95,13 @@ func (q *sequencer) withheld() (author string) {
 	return author
 }
 
-// forgive begins the waiting anew, for the next leader.
+// forgive begins the waiting anew.
 func (q *sequencer) forgive() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.stuck = time.Time{}
 	for _, w := range q.pending {
-		w.since, w.told = time.Now(), ""
+		w.told, w.owes = "", ""
 	}
 }
 
@@ -109,14 +113,11 @@ func (q *sequencer) handOn(ctx context.Context) {
 		q.mu.Unlock()
 		leader := q.order.Leader()
 		if leader != "" && leader != q.s.o.Self {
-			for w, list := range q.untold(leader) {
+			for _, list := range q.untold(leader) {
 				var taken exchange.Taken
 				if err := q.s.ask(ctx, leader, exchange.KindSubmit, &exchange.Entries{Entries: list}, &taken); err != nil {
 					q.s.o.Log.Debug("ledger: the leader took no entries", slog.String("member", leader), slog.Any("reason", err))
 				}
-				q.mu.Lock()
-				w.told = leader // also if it did not answer: it has to
-				q.mu.Unlock()
 			}
 		}
 		pause := retryTime
@@ -131,15 +132,19 @@ func (q *sequencer) handOn(ctx context.Context) {
 	}
 }
 
-// untold are the entries of which a leader does not know yet.
-func (q *sequencer) untold(leader string) map[*waiting][][]byte {
+// untold are the entries of which a leader does not know yet. It is about to be told; also if it
+// does not answer then, since it has to.
+func (q *sequencer) untold(leader string) (lists [][][]byte) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	out := map[*waiting][][]byte{}
 	for _, w := range q.pending {
-		if w.told != leader {
-			out[w] = w.entries
+		if w.told == leader {
+			continue
 		}
+		if w.told = leader; w.owes != leader {
+			w.owes, w.since = leader, time.Now()
+		}
+		lists = append(lists, w.entries)
 	}
-	return out
+	return lists
 }

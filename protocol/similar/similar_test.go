@@ -107,7 +107,7 @@ func TestCutEverywhere(t *testing.T) {
 	}
 	step := 17
 	if testing.Short() {
-		step = 61
+		step = 151
 	}
 	for cut := 1; cut < frames; cut += step {
 		x, _, _ := small(BothLearn)
