@@ -23,7 +23,7 @@ const (
 // records are a run's journal.
 type records struct {
 	Journal
-	session *Session
+	session *agreed
 	role    role
 	known   map[string][][32]byte // flows of digests
 	begun   map[int]int           // windows that held a block
@@ -32,10 +32,9 @@ type records struct {
 }
 
 // openRecords reads what a run left.
-func openRecords(ctx context.Context, j Journal, s *Session, r role) (*records, error) {
+func openRecords(ctx context.Context, j Journal, s *agreed, r role) (*records, error) {
 	x := &records{Journal: j, session: s, role: r, known: map[string][][32]byte{}, begun: map[int]int{}}
-	digest := s.digest()
-	note := append(digest[:], byte(r))
+	note := append(s.id[:len(s.id):len(s.id)], byte(r))
 	notes := 0
 	for b, err := range j.Chunks(ctx, runFlow) {
 		if err != nil {
@@ -129,7 +128,7 @@ func (x *records) digest(ctx context.Context, flow string, place int, digest [32
 
 // input notes what vectors a batch or block has, under a key. They must be the same each time.
 func (x *records) input(ctx context.Context, place int, vectors [32]byte) error {
-	same, err := x.digest(ctx, inputsFlow, place, x.session.derive(inputLabel, place, vectors))
+	same, err := x.digest(ctx, inputsFlow, place, x.session.Secret.derive(inputLabel, x.session.id, place, vectors))
 	if err == nil && !same {
 		err = ErrChanged
 	}
@@ -183,15 +182,16 @@ func (r *run) learned() bool {
 // positions are the own vectors that reach the threshold with some vector of the other side.
 func (r *run) positions() (out []int, err error) {
 	hits := make([]bool, r.list.vectors.Len())
-	block, size := 0, (r.layout.Pairs()+7)/8
+	block := 0
 	for b, err := range r.journal.Chunks(r.ctx, blocksFlow) {
 		if err != nil {
 			return nil, fmt.Errorf("read journal: %w", err)
 		}
-		if r.learned() && len(b) != size || !r.learned() && len(b) != 0 {
+		pairs := r.session.pairs(block)
+		if size := (pairs + 7) / 8; r.learned() && len(b) != size || !r.learned() && len(b) != 0 {
 			return nil, fmt.Errorf("%w: block %d of the journal", ErrChanged, block)
 		}
-		for pair := range min(len(b)*8, r.layout.Pairs()) {
+		for pair := range min(len(b)*8, pairs) {
 			if b[pair/8]>>(pair%8)&1 == 1 {
 				hits[r.position(block, pair)] = true
 			}
@@ -224,12 +224,6 @@ func (r *run) position(block, pair int) int {
 		return r.list.order[template]
 	}
 	return r.list.order[probe]
-}
-
-// place is where a pair of a block belongs: which place for probes, and which for templates.
-func (s *Session) place(block, pair int) (probe, template int) {
-	batch, reply, l := block/s.replies(), block%s.replies(), s.layout()
-	return batch*l.Slots + pair%l.Slots, reply*l.Templates() + pair/l.Slots
 }
 
 // Noted are the digests of queries and replies that a run's journal holds, sent or received, as
