@@ -120,14 +120,13 @@ func (r *run) finish(work func() error) (Result, error) {
 		}
 		return Result{}, fmt.Errorf("similar: %w", err)
 	}
-	positions, err := r.positions()
+	out, err := r.outcome()
 	if err != nil {
 		return Result{}, fmt.Errorf("similar: %w", err)
 	}
-	return Result{
-		Positions: positions, Queries: r.journal.known[queriesFlow], Replies: r.journal.known[repliesFlow],
-		BytesSent: r.conn.Sent(), BytesReceived: r.conn.Received(),
-	}, nil
+	out.Queries, out.Replies = r.journal.known[queriesFlow], r.journal.known[repliesFlow]
+	out.BytesSent, out.BytesReceived = r.conn.Sent(), r.conn.Received()
+	return out, nil
 }
 
 func (r *run) attempt(work func() error) error {

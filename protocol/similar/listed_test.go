@@ -63,11 +63,7 @@ func (x *listed) agree(t testing.TB) {
 func (x *listed) inTheClear() (asker, answerer []int) {
 	a, b := make([]bool, len(x.probes)), make([]bool, len(x.templates))
 	for _, p := range x.pairs {
-		sum := 0
-		for k, v := range x.probes[p[0]] {
-			sum += int(v) * int(x.templates[p[1]][k])
-		}
-		if sum >= x.asker.Threshold {
+		if inner(x.probes[p[0]], x.templates[p[1]]) >= x.asker.Threshold {
 			a[p[0]], b[p[1]] = true, true
 		}
 	}
@@ -82,6 +78,44 @@ func (x *listed) inTheClear() (asker, answerer []int) {
 		}
 	}
 	return asker, answerer
+}
+
+// checkHits compares the hits of both sides, pair by pair, with the clear.
+func (x *listed) checkHits(t *testing.T, o outcome) {
+	t.Helper()
+	asks, err := AskerPlaces(x.asker, len(x.probes))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers, err := AnswererPlaces(x.answerer, len(x.templates))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var a, b []Hit
+	for _, p := range x.pairs {
+		if inner(x.probes[p[0]], x.templates[p[1]]) < x.asker.Threshold {
+			continue
+		}
+		if x.asker.Learns.asker() {
+			a = append(a, Hit{p[0], answers[p[1]]})
+		}
+		if x.asker.Learns.answerer() {
+			b = append(b, Hit{p[1], asks[p[0]]})
+		}
+	}
+	for _, hits := range [][]Hit{a, b} {
+		slices.SortFunc(hits, func(x, y Hit) int { return (x.Position-y.Position)<<32 + int(x.Place) - int(y.Place) })
+	}
+	if !slices.Equal(o.asker.Hits, a) || !slices.Equal(o.answerer.Hits, b) {
+		t.Errorf("%d and %d pairs, in the clear %d and %d", len(o.asker.Hits), len(o.answerer.Hits), len(a), len(b))
+	}
+}
+
+func inner(a, b []int8) (sum int) {
+	for i, x := range a {
+		sum += int(x) * int(b[i])
+	}
+	return sum
 }
 
 // TestCandidatesEqualTheClear compares hits among candidates with plain inner products.
@@ -124,6 +158,7 @@ func TestCandidatesEqualTheClear(t *testing.T) {
 			if !slices.Equal(o.asker.Positions, asker) || !slices.Equal(o.answerer.Positions, answerer) {
 				t.Errorf("%d and %d hits, in the clear %d and %d", len(o.asker.Positions), len(o.answerer.Positions), len(asker), len(answerer))
 			}
+			x.checkHits(t, o)
 			if c.density > 0 && c.probes > 1 && len(asker)+len(answerer) == 0 {
 				t.Error("nothing reaches the threshold: the test is blind")
 			}

@@ -113,12 +113,21 @@ type Result struct {
 	// Positions are the own ones that reach the threshold with some vector of the other's,
 	// ascending.
 	Positions []int
+	// Hits are the pairs that reach the threshold, in a run with candidates: ascending.
+	Hits []Hit
 	// Queries are the digests of the queries, one for each batch, and Replies those of the
 	// replies, one for each block: the same on both sides. What package functions of those
 	// names give for opened secrets and vectors must be the same too.
 	Queries, Replies [][32]byte
 	// BytesSent and BytesReceived are those of the last attempt, frames included.
 	BytesSent, BytesReceived uint64
+}
+
+// Hit is an own vector and one of the other's, of which this side knows only its place in the
+// other's order of this run.
+type Hit struct {
+	Position int
+	Place    uint32
 }
 
 // Progress is told how many pairs are compared, of how many. It must return quickly.
