@@ -59,7 +59,7 @@ func (x *exchange) begin(own *buckets, common exact.Result, records int) error {
 	if x.role == answerer {
 		side = similar.AnswererPlaces
 	}
-	places, err := side(x.session.similar(), records)
+	places, err := side(x.session.Similar(), records)
 	if err != nil {
 		return err
 	}

@@ -123,7 +123,7 @@ func run(ctx context.Context, rw io.ReadWriter, s Session, as role, records Reco
 	if err := x.run(ctx); err != nil {
 		return Result{}, fmt.Errorf("names: handles: %w", err)
 	}
-	compared := s.similar()
+	compared := s.Similar()
 	compared.Candidates = x.pairs
 	out := Result{Labels: len(x.own), Candidates: len(x.pairs), Handles: x.digests}
 	side := similar.Ask

@@ -48,7 +48,7 @@ func (s *Session) Check() error {
 	if s.Candidates < 1 || s.Candidates > similar.MaxCandidates {
 		return fmt.Errorf("session: %d candidates", s.Candidates)
 	}
-	x := s.similar()
+	x := s.Similar()
 	x.Candidates = []similar.Pair{}
 	return x.Check() // keys are checked by their own suite, before anything is sent
 }
@@ -69,8 +69,9 @@ func (s *Session) exact() exact.Session {
 	}
 }
 
-// similar is the session of the run over vectors, still without candidates.
-func (s *Session) similar() similar.Session {
+// Similar is the session of the run over vectors, still without candidates: with those an
+// auditor computes its queries and replies.
+func (s *Session) Similar() similar.Session {
 	return similar.Session{
 		Agreement: s.Agreement, Run: s.Run, Model: s.Model, Dimension: s.Dimension, Threshold: s.Threshold,
 		Probes: s.Probes, Templates: s.Templates, Learns: s.Learns,
