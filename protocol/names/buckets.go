@@ -27,13 +27,14 @@ type buckets struct {
 	records [][]int
 }
 
-// readKeys reads the keys of all records, and leaves out those that too many share.
+// readKeys reads the keys of all records, and leaves out those that too many share, and as many
+// of each record's last ones as it takes for the others to fit.
 func readKeys(ctx context.Context, records Records, class int) (*buckets, error) {
 	if n := records.Len(); n > class {
 		return nil, fmt.Errorf("read keys: %d records, the class is %d", n, class)
 	}
-	under := map[string][]int{}
-	for position := range records.Len() {
+	all := make([][][]byte, records.Len())
+	for position := range all {
 		keys, err := records.Keys(ctx, position)
 		if err != nil {
 			return nil, fmt.Errorf("read keys: %w", err)
@@ -41,12 +42,28 @@ func readKeys(ctx context.Context, records Records, class int) (*buckets, error)
 		if len(keys) > KeysPerRecord {
 			return nil, fmt.Errorf("read keys: record %d has %d", position, len(keys))
 		}
-		for _, k := range keys {
-			have := under[string(k)]
-			if len(have) > 0 && have[len(have)-1] == position {
+		for i, k := range keys {
+			if slices.ContainsFunc(keys[:i], func(o []byte) bool { return bytes.Equal(o, k) }) {
 				return nil, fmt.Errorf("read keys: record %d has one twice", position)
 			}
-			under[string(k)] = append(have, position)
+		}
+		all[position] = keys
+	}
+	most := KeysPerRecord
+	b := newBuckets(all, most)
+	for len(b.keys) > keyClass(class) { // not below keyShare, where all fit
+		most--
+		b = newBuckets(all, most)
+	}
+	return b, nil
+}
+
+// newBuckets takes up to so many keys of each record.
+func newBuckets(all [][][]byte, most int) *buckets {
+	under := map[string][]int{}
+	for position, keys := range all {
+		for _, k := range keys[:min(len(keys), most)] {
+			under[string(k)] = append(under[string(k)], position)
 		}
 	}
 	b := &buckets{}
@@ -59,7 +76,7 @@ func readKeys(ctx context.Context, records Records, class int) (*buckets, error)
 	for _, k := range b.keys {
 		b.records = append(b.records, under[string(k)])
 	}
-	return b, nil
+	return b
 }
 
 // Len is how many keys there are.

@@ -139,3 +139,30 @@ func TestLabelsFollowProofs(t *testing.T) {
 		t.Error("a position that is none passes")
 	}
 }
+
+// TestKeysThatDoNotFit: of a list with more keys than there is room for, records leave out their
+// last ones, all as many.
+func TestKeysThatDoNotFit(t *testing.T) {
+	l := &list{}
+	for i := range 64 {
+		var keys [][]byte
+		for j := range KeysPerRecord {
+			keys = append(keys, []byte{byte(i), byte(j)})
+		}
+		l.keys, l.vectors = append(l.keys, keys), append(l.vectors, nil)
+	}
+	b, err := readKeys(t.Context(), l, 64)
+	if err != nil || b.Len() != 64*keyShare || b.Len() > keyClass(64) {
+		t.Fatalf("%d keys: %v", b.Len(), err)
+	}
+	for _, k := range b.keys {
+		if k[1] >= keyShare {
+			t.Errorf("key %d of a record stays", k[1])
+		}
+	}
+	l.keys = l.keys[:48] // 768 keys fit
+	l.vectors = l.vectors[:48]
+	if b, err := readKeys(t.Context(), l, 64); err != nil || b.Len() != 48*KeysPerRecord {
+		t.Errorf("%d keys: %v", b.Len(), err)
+	}
+}

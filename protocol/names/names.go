@@ -40,14 +40,16 @@ import (
 )
 
 const (
-	// KeysPerRecord is how many keys a record has at most. What it lacks is filled up: the class
-	// of keys follows from that of records.
+	// KeysPerRecord is how many keys a record has at most.
 	KeysPerRecord = 16
+	// keyShare is for how many different keys a list has room, for each record of its class. What
+	// a list lacks is filled up; of one that has more, each record leaves out its last ones.
+	keyShare = 12
 	// BucketCap is how many records of a side one key has at most: a key that more of the own
 	// records share is left out.
 	BucketCap = 50
 	// MaxRecords is the largest size class of one side.
-	MaxRecords = exact.MaxItems / KeysPerRecord
+	MaxRecords = 1 << 20
 
 	keySuite = "oprf"
 )
@@ -64,7 +66,8 @@ var (
 // similar says.
 type Records interface {
 	similar.Vectors
-	// Keys returns the keys of the record at a position, each once, up to KeysPerRecord.
+	// Keys returns the keys of the record at a position, each once, up to KeysPerRecord, the most
+	// useful first.
 	Keys(ctx context.Context, position int) ([][]byte, error)
 }
 

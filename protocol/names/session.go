@@ -64,10 +64,13 @@ func (s *Session) class(r role) int {
 func (s *Session) exact() exact.Session {
 	return exact.Session{
 		Agreement: s.Agreement, Kind: s.Kind, Version: s.Version, Run: s.Run, Mutual: true,
-		Receiver: wire.SizeClass(KeysPerRecord * s.Probes), Sender: wire.SizeClass(KeysPerRecord * s.Templates),
+		Receiver: keyClass(s.Probes), Sender: keyClass(s.Templates),
 		PeerPublic: s.KeyPublic, Secret: s.KeySecret,
 	}
 }
+
+// keyClass is the size class of keys of a size class of records.
+func keyClass(records int) int { return wire.SizeClass(keyShare * records) }
 
 // Similar is the session of the run over vectors, still without candidates: with those an
 // auditor computes its queries and replies.
