@@ -25,7 +25,7 @@ func unhidden(a *Answerer, sums [2]ring.Poly, zero, flood bool, n uint64) {
 		a.addZero(sums, seed)
 	}
 	if flood {
-		a.flood(sums[0], seed)
+		a.flood(sums[0], Degree, seed)
 		return
 	}
 	r := rand.New(source(n + 1))
@@ -315,7 +315,7 @@ func TestFloodingIsUniform(t *testing.T) {
 		sums := newSums(p.ring)
 		var seed [SeedSize]byte
 		_, _ = source(n).Read(seed[:])
-		for _, s := range a.flood(sums[0], seed) {
+		for _, s := range a.flood(sums[0], Degree, seed) {
 			masks[s>>12]++
 		}
 		for _, x := range rests(q, sums) {

@@ -13,6 +13,8 @@ type Gallery struct {
 	replies int
 	words   []int16  // where templates multiply as scalars
 	values  []uint32 // where they multiply as polynomials, transformed
+	sparse  bool     // each reply is for some of the probes only; then
+	choices []choice // those, and the coordinates that are not 0
 }
 
 // scalarSlots is from how many probes on templates multiply as scalars: below it, most of

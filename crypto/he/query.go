@@ -151,11 +151,24 @@ func (q *Query) Opener() *Opener {
 // Open returns the asker's shares of a reply, layout.Pairs() of them modulo 2¹⁶: that of
 // probe p and template t of the reply at p + t·Slots. ErrMalformed is the only error.
 func (o *Opener) Open(reply []byte) ([]uint16, error) {
-	if len(reply) != o.layout.ReplySize() {
-		return nil, fmt.Errorf("open reply: %w: %d bytes, not %d", ErrMalformed, len(reply), o.layout.ReplySize())
+	return o.open(reply, o.layout.Pairs(), func(i int) int { return i })
+}
+
+// OpenSome returns the asker's shares of a reply for some slots, in their order. Errors:
+// ErrLayout if they do not ascend or are none of the layout's, ErrMalformed.
+func (o *Opener) OpenSome(reply []byte, slots []int) ([]uint16, error) {
+	if err := o.layout.checkSlots(slots); err != nil {
+		return nil, fmt.Errorf("open reply: %w", err)
 	}
-	pairs := o.layout.Pairs()
+	return o.open(reply, len(slots), func(i int) int { return slots[i] })
+}
+
+// open reads a reply whose first polynomial has so many coefficients, each at its place.
+func (o *Opener) open(reply []byte, pairs int, place func(int) int) ([]uint16, error) {
 	first := packedSize(0, pairs)
+	if size := first + packedSize(0, Degree); len(reply) != size {
+		return nil, fmt.Errorf("open reply: %w: %d bytes, not %d", ErrMalformed, len(reply), size)
+	}
 	if err := unpack(reply[:first], 0, o.b[:pairs]); err != nil {
 		return nil, fmt.Errorf("open reply: %w", err)
 	}
@@ -168,7 +181,7 @@ func (o *Opener) Open(reply []byte) ([]uint16, error) {
 	sub.INTT(o.a, o.a)
 	shares := make([]uint16, pairs)
 	for i := range shares {
-		phase := o.params.limb[0].reduce(o.b[i] + o.a[i])
+		phase := o.params.limb[0].reduce(o.b[i] + o.a[place(i)])
 		shares[i] = uint16((phase<<ShareBits + q0/2) / q0)
 	}
 	return shares, nil

@@ -39,7 +39,11 @@ func (p *Parameters) NewAnswerer(layout Layout, public [SeedSize]byte, publicKey
 	if err := layout.Check(); err != nil {
 		return nil, fmt.Errorf("answer query: %w", err)
 	}
-	a := &Answerer{params: p, layout: layout, public: public, fresh: newReplyMemory(p.ring)}
+	return p.newAnswerer(layout, public, publicKey, newProduct(p, layout))
+}
+
+func (p *Parameters) newAnswerer(layout Layout, public [SeedSize]byte, publicKey []byte, query product) (*Answerer, error) {
+	a := &Answerer{params: p, layout: layout, public: public, query: query, fresh: newReplyMemory(p.ring)}
 	for i := range a.key {
 		a.key[i] = p.ring.NewPoly()
 	}
@@ -50,7 +54,6 @@ func (p *Parameters) NewAnswerer(layout Layout, public [SeedSize]byte, publicKey
 	for i := range a.key {
 		p.ring.NTT(a.key[i], a.key[i])
 	}
-	a.query = newProduct(p, layout)
 	return a, nil
 }
 
@@ -84,7 +87,7 @@ func newReplyMemory(r *ring.Ring) replyMemory {
 	}
 }
 
-// Reply is the answer for layout.Templates() templates.
+// Reply is the answer for layout.Templates() templates, or for the slots that were chosen.
 type Reply struct {
 	Ciphertext []byte
 	Shares     []uint16 // the answerer's, in the order of the asker's
@@ -97,7 +100,7 @@ func (a *Answerer) Replies(ctx context.Context, g *Gallery, random io.Reader) ([
 	if a.taken != a.layout.Ciphertexts() {
 		return nil, fmt.Errorf("reply: %w: %d of %d ciphertexts", ErrMalformed, a.taken, a.layout.Ciphertexts())
 	}
-	if g.layout != a.layout {
+	if _, sparse := a.query.(*sparse); g.layout != a.layout || g.sparse != sparse {
 		return nil, fmt.Errorf("reply: %w: the gallery is for another query", ErrLayout)
 	}
 	replies := make([]Reply, 0, g.replies)
@@ -109,7 +112,11 @@ func (a *Answerer) Replies(ctx context.Context, g *Gallery, random io.Reader) ([
 		if _, err := io.ReadFull(random, seed[:]); err != nil {
 			return fmt.Errorf("draw: %w", err)
 		}
-		replies = append(replies, a.hide(sums, seed))
+		var slots []int
+		if g.sparse {
+			slots = g.choices[len(replies)].slots
+		}
+		replies = append(replies, a.hide(sums, slots, seed))
 		return nil
 	})
 	if err != nil {
@@ -118,12 +125,21 @@ func (a *Answerer) Replies(ctx context.Context, g *Gallery, random io.Reader) ([
 	return replies, nil
 }
 
-// hide turns sums into a reply, which shows the asker its shares alone. sums are used up.
-func (a *Answerer) hide(sums [2]ring.Poly, seed [SeedSize]byte) Reply {
+// hide turns sums into a reply, which shows the asker its shares alone: for the given slots,
+// which ascend, or for all of them. sums are used up.
+func (a *Answerer) hide(sums [2]ring.Poly, slots []int, seed [SeedSize]byte) Reply {
 	a.addZero(sums, seed)
-	shares := a.flood(sums[0], seed)
 	pairs := a.layout.Pairs()
-	b := make([]byte, 0, a.layout.ReplySize())
+	if slots != nil {
+		pairs = len(slots)
+		for _, c := range sums[0].Coeffs {
+			for i, slot := range slots {
+				c[i] = c[slot]
+			}
+		}
+	}
+	shares := a.flood(sums[0], pairs, seed)
+	b := make([]byte, 0, packedSize(0, pairs)+packedSize(0, Degree))
 	for i, used := range [2]int{pairs, Degree} {
 		b = pack(b, 0, a.params.toFirst(sums[i], used))
 	}
@@ -153,10 +169,10 @@ func (a *Answerer) addZero(sums [2]ring.Poly, seed [SeedSize]byte) {
 }
 
 // flood adds noise uniform in [−2⁸⁸, 2⁸⁸), and a mask r uniform modulo 2¹⁶ of which it
-// returns −r, to the coefficients that are used.
-func (a *Answerer) flood(c ring.Poly, seed [SeedSize]byte) []uint16 {
+// returns −r, to the first coefficients, which are those that are used.
+func (a *Answerer) flood(c ring.Poly, used int, seed [SeedSize]byte) []uint16 {
 	s := sample.New(replyLabel, seed, 1)
-	shares := make([]uint16, a.layout.Pairs())
+	shares := make([]uint16, used)
 	for i := range shares {
 		d := s.Next(14)
 		mask := binary.LittleEndian.Uint16(d[12:])

@@ -76,7 +76,7 @@ func TestVectors(t *testing.T) {
 			continue
 		}
 		valid++
-		key := v.Input["dimension"] + "/" + v.Input["slots"] + "/" + v.Input["split"]
+		key := v.Input["dimension"] + "/" + v.Input["slots"] + "/" + v.Input["split"] + "/" + v.Input["chosen"]
 		if values[key] == nil {
 			values[key] = compute(t, p, v.Input)
 		}
@@ -135,23 +135,55 @@ func compute(t *testing.T, p *Parameters, in map[string]string) map[string][]byt
 	out["ciphertext-1/first"] = c[:32]
 	out["ciphertext-1/sha-256"] = digest(c)
 	out["public-key/sha-256"] = digest(q.PublicKey())
-	g, err := p.Gallery(l, list("templates"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	replies, err := asked(t, p, l, q).Replies(t.Context(), g, bytes.NewReader(unhex(t, in["reply"])))
-	if err != nil {
-		t.Fatal(err)
-	}
-	mine, err := q.Opener().Open(replies[0].Ciphertext)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out["reply/first"] = replies[0].Ciphertext[:32]
-	out["reply/sha-256"] = digest(replies[0].Ciphertext)
-	out["reply/answerer-shares"] = shares(replies[0].Shares[:4])
-	out["reply/asker-shares"] = shares(mine[:4])
+	reply, mine := vectorReply(t, p, l, q, list("templates"), in)
+	out["reply/first"] = reply.Ciphertext[:32]
+	out["reply/sha-256"] = digest(reply.Ciphertext)
+	out["reply/answerer-shares"] = shares(reply.Shares[:min(4, len(mine))])
+	out["reply/asker-shares"] = shares(mine[:min(4, len(mine))])
 	return out
+}
+
+// vectorReply is the first reply for templates, or the one for the slots that a vector names, and
+// what the asker reads in it.
+func vectorReply(t *testing.T, p *Parameters, l Layout, q *Query, templates [][]int8, in map[string]string) (Reply, []uint16) {
+	t.Helper()
+	var chosen []int
+	for s := range strings.FieldsSeq(in["chosen"]) {
+		slot, err := strconv.Atoi(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		chosen = append(chosen, slot)
+	}
+	o, random := q.Opener(), bytes.NewReader(unhex(t, in["reply"]))
+	if chosen == nil {
+		g, err := p.Gallery(l, templates)
+		if err != nil {
+			t.Fatal(err)
+		}
+		replies, err := asked(t, p, l, q).Replies(t.Context(), g, random)
+		if err != nil {
+			t.Fatal(err)
+		}
+		mine, err := o.Open(replies[0].Ciphertext)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return replies[0], mine
+	}
+	g, err := p.SparseGallery(l, templates, [][]int{chosen}, l.Dimension)
+	if err != nil {
+		t.Fatal(err)
+	}
+	replies, err := sparselyAsked(t, p, l, q).Replies(t.Context(), g, random)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine, err := o.OpenSome(replies[0].Ciphertext, chosen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return replies[0], mine
 }
 
 // TestAgainstSchoolbook computes a ciphertext without transforms or packed sums: −a·s + e +

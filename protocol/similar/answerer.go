@@ -27,14 +27,14 @@ func (r *run) answer() error {
 	if err := sender.Start(base); err != nil {
 		return blame(err)
 	}
-	each := r.session.replies()
-	for batch := r.first / each; batch < r.session.batches(); batch++ {
+	for batch := r.session.batchOf(r.first); batch < r.session.batches; batch++ {
 		a, err := r.take(batch)
 		if err != nil {
 			return err
 		}
-		for at := max(batch*each, r.first); at < (batch+1)*each; at += window {
-			if err := r.answerWindow(sender, a, at, min(window, (batch+1)*each-at)); err != nil {
+		end := r.session.start(batch + 1)
+		for at := max(r.session.start(batch), r.first); at < end; at += window {
+			if err := r.answerWindow(sender, a, at, min(window, end-at)); err != nil {
 				return err
 			}
 		}
@@ -48,13 +48,13 @@ func (r *run) take(batch int) (*answering, error) {
 	if err != nil {
 		return nil, err
 	}
-	a, err := newAnswering(r.params, &r.session, &r.list, head)
+	a, err := newAnswering(r.params, r.session, &r.list, head)
 	if err != nil {
 		return nil, blame(err)
 	}
 	digest := sha256.New()
 	digest.Write(head)
-	for range r.layout.Ciphertexts() {
+	for range r.session.layout.Ciphertexts() {
 		c, err := r.expect(kindCiphertext, he.CiphertextSize)
 		if err != nil {
 			return nil, err
@@ -71,7 +71,7 @@ func (r *run) take(batch int) (*answering, error) {
 // answering makes the replies to one batch's query.
 type answering struct {
 	params  *he.Parameters
-	session *Session
+	session *agreed
 	list    *list
 	query   *he.Answerer
 	digest  [32]byte // of the query
@@ -85,8 +85,12 @@ type reply struct {
 }
 
 // newAnswering takes the body of a query's first frame.
-func newAnswering(p *he.Parameters, s *Session, l *list, head []byte) (*answering, error) {
-	q, err := p.NewAnswerer(s.layout(), [he.SeedSize]byte(head), head[he.SeedSize:])
+func newAnswering(p *he.Parameters, s *agreed, l *list, head []byte) (*answering, error) {
+	begin := p.NewAnswerer
+	if s.listing != nil {
+		begin = p.NewSparseAnswerer
+	}
+	q, err := begin(s.layout, [he.SeedSize]byte(head), head[he.SeedSize:])
 	if err != nil {
 		return nil, err
 	}
@@ -96,40 +100,81 @@ func newAnswering(p *he.Parameters, s *Session, l *list, head []byte) (*answerin
 // replies are those of a few blocks. They are made for as many templates at a time as share
 // one pass over the query, and those that are not wanted yet are kept.
 func (a *answering) replies(ctx context.Context, first, blocks int) ([]reply, error) {
-	l := a.session.layout()
-	each := l.Templates()
 	for len(a.ready) < blocks {
 		from := first + len(a.ready)
-		step := min(max(1, l.Step()/each), a.session.replies()-from%a.session.replies())
-		var all [][]int8
-		var seeds bytes.Buffer
-		made := make([]reply, step)
-		for i := range made {
-			_, place := a.session.place(from+i, 0)
-			vectors, inputs, err := a.list.read(ctx, place, each)
-			if err != nil {
-				return nil, err
-			}
-			seed := a.session.replySeed(from+i, a.digest, inputs)
-			seeds.Write(seed[:])
-			made[i].inputs, all = inputs, append(all, vectors...)
-		}
-		g, err := a.params.Gallery(l, all)
+		made, err := a.make(ctx, from)
 		if err != nil {
 			return nil, err
-		}
-		replies, err := a.query.Replies(ctx, g, &seeds)
-		if err != nil {
-			return nil, err
-		}
-		for i := range made {
-			made[i].Reply = replies[i]
 		}
 		a.ready = append(a.ready, made...)
 	}
 	out := a.ready[:blocks]
 	a.ready = a.ready[blocks:]
 	return out, nil
+}
+
+// make makes the replies of a block, and of those after it that cost little besides.
+func (a *answering) make(ctx context.Context, first int) ([]reply, error) {
+	if a.session.listing != nil {
+		return a.makeListed(ctx, first)
+	}
+	l := a.session.layout
+	step := min(max(1, l.Step()/l.Templates()), a.session.replies-first%a.session.replies)
+	var all [][]int8
+	var seeds bytes.Buffer
+	made := make([]reply, step)
+	for i := range made {
+		vectors, inputs, err := a.list.read(ctx, a.session.templates(first+i))
+		if err != nil {
+			return nil, err
+		}
+		seed := a.session.replySeed(first+i, a.digest, inputs)
+		seeds.Write(seed[:])
+		made[i].inputs, all = inputs, append(all, vectors...)
+	}
+	g, err := a.params.Gallery(l, all)
+	if err != nil {
+		return nil, err
+	}
+	replies, err := a.query.Replies(ctx, g, &seeds)
+	if err != nil {
+		return nil, err
+	}
+	for i := range made {
+		made[i].Reply = replies[i]
+	}
+	return made, nil
+}
+
+// makeListed makes the replies of a block of candidates, one after the other.
+func (a *answering) makeListed(ctx context.Context, block int) ([]reply, error) {
+	vectors, inputs, err := a.list.read(ctx, a.session.templates(block))
+	if err != nil {
+		return nil, err
+	}
+	if a.list.most == 0 {
+		if a.list.most, err = a.list.terms(ctx, &a.session.plan); err != nil {
+			return nil, err
+		}
+	}
+	var seeds bytes.Buffer
+	for i := range vectors {
+		seed := a.session.replySeed(a.session.listing.blocks[block]+i, a.digest, inputs)
+		seeds.Write(seed[:])
+	}
+	g, err := a.params.SparseGallery(a.session.layout, vectors, a.session.listing.slots(block), a.list.most)
+	if err != nil {
+		return nil, err
+	}
+	replies, err := a.query.Replies(ctx, g, &seeds)
+	if err != nil {
+		return nil, err
+	}
+	made := reply{inputs: inputs}
+	for _, r := range replies {
+		made.Ciphertext, made.Shares = append(made.Ciphertext, r.Ciphertext...), append(made.Shares, r.Shares...)
+	}
+	return []reply{made}, nil
 }
 
 // sendReplies sends a window's, once it is noted what they are.
@@ -163,19 +208,18 @@ func (r *run) answerWindow(sender *compare.Sender, a *answering, first, blocks i
 	if err != nil {
 		return err
 	}
-	pairs := r.layout.Pairs()
 	chunks := make([]*compare.SenderChunk, blocks)
-	err = r.exchange(blocks, kindColumns, compare.ColumnsSize(pairs), kindChallenge, func(i int, b []byte) (out []byte, err error) {
+	err = r.exchange(first, blocks, kindColumns, compare.ColumnsSize, kindChallenge, func(i int, b []byte) (out []byte, err error) {
 		chunks[i], out, err = sender.Open(replies[i].Shares, b)
 		return out, err
 	})
 	if err == nil {
-		err = r.exchange(blocks, kindChoices, compare.ChoicesSize(pairs), kindTables, func(i int, b []byte) ([]byte, error) {
+		err = r.exchange(first, blocks, kindChoices, compare.ChoicesSize, kindTables, func(i int, b []byte) ([]byte, error) {
 			return chunks[i].Tables(b)
 		})
 	}
 	if err == nil {
-		err = r.exchange(blocks, kindCombining, compare.CombiningSize(pairs), kindLast, func(i int, b []byte) ([]byte, error) {
+		err = r.exchange(first, blocks, kindCombining, compare.CombiningSize, kindLast, func(i int, b []byte) ([]byte, error) {
 			return chunks[i].Combine(b)
 		})
 	}
@@ -185,7 +229,7 @@ func (r *run) answerWindow(sender *compare.Sender, a *answering, first, blocks i
 	for i := range chunks {
 		var bits []bool
 		if r.learned() {
-			shares, err := r.expect(kindShares, compare.SharesSize(pairs))
+			shares, err := r.expect(kindShares, compare.SharesSize(r.session.pairs(first+i)))
 			if err != nil {
 				return err
 			}

@@ -22,14 +22,14 @@ func (r *run) ask() error {
 	if err := r.conn.SendBytes(kindBase, base); err != nil {
 		return err
 	}
-	each := r.session.replies()
-	for batch := r.first / each; batch < r.session.batches(); batch++ {
+	for batch := r.session.batchOf(r.first); batch < r.session.batches; batch++ {
 		opener, err := r.query(batch)
 		if err != nil {
 			return err
 		}
-		for at := max(batch*each, r.first); at < (batch+1)*each; at += window {
-			if err := r.askWindow(chooser, opener, at, min(window, (batch+1)*each-at)); err != nil {
+		end := r.session.start(batch + 1)
+		for at := max(r.session.start(batch), r.first); at < end; at += window {
+			if err := r.askWindow(chooser, opener, at, min(window, end-at)); err != nil {
 				return err
 			}
 		}
@@ -39,7 +39,7 @@ func (r *run) ask() error {
 
 // query sends a batch's ciphertexts.
 func (r *run) query(batch int) (*he.Opener, error) {
-	probes, inputs, err := r.list.read(r.ctx, batch*r.layout.Slots, r.layout.Slots)
+	probes, inputs, err := r.list.read(r.ctx, r.session.probes(batch))
 	if err != nil {
 		return nil, err
 	}
@@ -58,19 +58,19 @@ func (r *run) query(batch int) (*he.Opener, error) {
 }
 
 // query hands the frames of a batch's query to send.
-func (s *Session) query(p *he.Parameters, batch int, probes [][]int8, inputs [32]byte, send func(wire.Kind, []byte) error) (*he.Opener, error) {
+func (s *agreed) query(p *he.Parameters, batch int, probes [][]int8, inputs [32]byte, send func(wire.Kind, []byte) error) (*he.Opener, error) {
 	seeds, err := s.seeds(batch, inputs)
 	if err != nil {
 		return nil, err
 	}
-	q, err := p.NewQuery(s.layout(), seeds, probes)
+	q, err := p.NewQuery(s.layout, seeds, probes)
 	if err != nil {
 		return nil, err
 	}
 	if err := send(kindPublicKey, append(seeds.Public[:], q.PublicKey()...)); err != nil {
 		return nil, err
 	}
-	for i := range s.layout().Ciphertexts() {
+	for i := range s.layout.Ciphertexts() {
 		c, err := q.Ciphertext(i)
 		if err != nil {
 			return nil, err
@@ -84,17 +84,16 @@ func (s *Session) query(p *he.Parameters, batch int, probes [][]int8, inputs [32
 
 // askWindow compares a few blocks, from first on.
 func (r *run) askWindow(chooser *compare.Chooser, opener *he.Opener, first, blocks int) error {
-	pairs := r.layout.Pairs()
 	chunks, columns := make([]*compare.ChooserChunk, blocks), make([][]byte, blocks)
 	for i := range chunks {
-		reply, err := r.expect(kindReply, r.layout.ReplySize())
+		reply, err := r.expect(kindReply, r.session.replySize(first+i))
 		if err != nil {
 			return err
 		}
 		if err := r.journal.theirs(r.ctx, repliesFlow, first+i, sha256.Sum256(reply)); err != nil {
 			return err
 		}
-		shares, err := opener.Open(reply)
+		shares, err := r.session.open(opener, first+i, reply)
 		if err != nil {
 			return blame(err)
 		}
@@ -108,11 +107,12 @@ func (r *run) askWindow(chooser *compare.Chooser, opener *he.Opener, first, bloc
 	if err := r.sendAll(kindColumns, columns); err != nil {
 		return err
 	}
-	err := r.exchange(blocks, kindChallenge, compare.ChallengeSize, kindChoices, func(i int, b []byte) ([]byte, error) {
+	challenge := func(int) int { return compare.ChallengeSize }
+	err := r.exchange(first, blocks, kindChallenge, challenge, kindChoices, func(i int, b []byte) ([]byte, error) {
 		return chunks[i].Choose(b)
 	})
 	if err == nil {
-		err = r.exchange(blocks, kindTables, compare.TablesSize(pairs), kindCombining, func(i int, b []byte) ([]byte, error) {
+		err = r.exchange(first, blocks, kindTables, compare.TablesSize, kindCombining, func(i int, b []byte) ([]byte, error) {
 			return chunks[i].Combine(b)
 		})
 	}
@@ -121,7 +121,7 @@ func (r *run) askWindow(chooser *compare.Chooser, opener *he.Opener, first, bloc
 	}
 	shares := make([][]byte, blocks)
 	for i := range chunks {
-		last, err := r.expect(kindLast, compare.LastSize(pairs, r.compared().Learns))
+		last, err := r.expect(kindLast, compare.LastSize(r.session.pairs(first+i), r.compared().Learns))
 		if err != nil {
 			return err
 		}
@@ -143,11 +143,29 @@ func (r *run) askWindow(chooser *compare.Chooser, opener *he.Opener, first, bloc
 	return nil
 }
 
-// exchange receives a frame for each block, then sends what becomes of them.
-func (r *run) exchange(blocks int, in wire.Kind, size int, out wire.Kind, step func(i int, b []byte) ([]byte, error)) error {
+// open gives the asker's shares of a block.
+func (p *plan) open(o *he.Opener, block int, reply []byte) ([]uint16, error) {
+	if p.listing == nil {
+		return o.Open(reply)
+	}
+	var out []uint16
+	for _, slots := range p.listing.slots(block) {
+		size := he.SomeSize(len(slots))
+		shares, err := o.OpenSome(reply[:size], slots)
+		if err != nil {
+			return nil, err
+		}
+		out, reply = append(out, shares...), reply[size:]
+	}
+	return out, nil
+}
+
+// exchange receives a frame for each block, as long as its pairs make it, then sends what
+// becomes of them.
+func (r *run) exchange(first, blocks int, in wire.Kind, size func(pairs int) int, out wire.Kind, step func(i int, b []byte) ([]byte, error)) error {
 	replies := make([][]byte, blocks)
 	for i := range replies {
-		b, err := r.expect(in, size)
+		b, err := r.expect(in, size(r.session.pairs(first+i)))
 		if err != nil {
 			return err
 		}
@@ -170,6 +188,5 @@ func (r *run) sendAll(k wire.Kind, frames [][]byte) error {
 
 // done reports progress.
 func (r *run) done(blocks int) {
-	pairs := int64(r.layout.Pairs())
-	r.report(int64(max(blocks, r.journal.blocks))*pairs, int64(r.session.blocks())*pairs)
+	r.report(r.session.before(max(blocks, r.journal.blocks)), r.session.before(r.session.blocks()))
 }

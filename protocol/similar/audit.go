@@ -25,21 +25,22 @@ func Queries(ctx context.Context, s Session, probes Vectors) (out [][32]byte, er
 // opened, sends for these templates, one for each block: SHA-256 of the body of Reply. It takes
 // the asker's session and probes opened too, for the query that they answer.
 func Replies(ctx context.Context, askers Session, probes Vectors, s Session, templates Vectors) (out [][32]byte, err error) {
-	if err := s.Check(); err != nil {
+	own, err := s.agree()
+	if err != nil {
 		return nil, err
 	}
 	if err := s.opened(answerer); err != nil {
 		return nil, err
 	}
-	if askers.digest() != s.digest() {
+	if askers.digest() != own.id {
 		return nil, errors.New("both sessions are not of one run")
 	}
-	l, err := s.list(answerer, templates)
+	l, err := own.list(answerer, templates)
 	if err != nil {
 		return nil, err
 	}
 	err = queries(ctx, askers, probes, func(p *he.Parameters, batch int, frames [][]byte) error {
-		a, err := newAnswering(p, &s, &l, frames[0])
+		a, err := newAnswering(p, own, &l, frames[0])
 		if err != nil {
 			return err
 		}
@@ -49,7 +50,7 @@ func Replies(ctx context.Context, askers Session, probes Vectors, s Session, tem
 			}
 		}
 		a.digest = digestOf(frames)
-		for block := batch * s.replies(); block < (batch+1)*s.replies(); block++ {
+		for block := own.start(batch); block < own.start(batch+1); block++ {
 			replies, err := a.replies(ctx, block, 1)
 			if err != nil {
 				return err
@@ -63,13 +64,14 @@ func Replies(ctx context.Context, askers Session, probes Vectors, s Session, tem
 
 // queries gives the frames of each batch's query.
 func queries(ctx context.Context, s Session, probes Vectors, next func(p *he.Parameters, batch int, frames [][]byte) error) error {
-	if err := s.Check(); err != nil {
+	x, err := s.agree()
+	if err != nil {
 		return err
 	}
 	if err := s.opened(asker); err != nil {
 		return err
 	}
-	l, err := s.list(asker, probes)
+	l, err := x.list(asker, probes)
 	if err != nil {
 		return err
 	}
@@ -77,13 +79,13 @@ func queries(ctx context.Context, s Session, probes Vectors, next func(p *he.Par
 	if err != nil {
 		return err
 	}
-	for batch := range s.batches() {
-		own, inputs, err := l.read(ctx, batch*l.layout.Slots, l.layout.Slots)
+	for batch := range x.batches {
+		own, inputs, err := l.read(ctx, x.probes(batch))
 		if err != nil {
 			return err
 		}
 		var frames [][]byte
-		_, err = s.query(params, batch, own, inputs, func(_ wire.Kind, body []byte) error {
+		_, err = x.query(params, batch, own, inputs, func(_ wire.Kind, body []byte) error {
 			frames = append(frames, body)
 			return nil
 		})

@@ -2,10 +2,12 @@ package similar
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"entente/protocol/wire"
 )
@@ -23,7 +25,7 @@ const (
 // records are a run's journal.
 type records struct {
 	Journal
-	session *Session
+	session *agreed
 	role    role
 	known   map[string][][32]byte // flows of digests
 	begun   map[int]int           // windows that held a block
@@ -32,10 +34,9 @@ type records struct {
 }
 
 // openRecords reads what a run left.
-func openRecords(ctx context.Context, j Journal, s *Session, r role) (*records, error) {
+func openRecords(ctx context.Context, j Journal, s *agreed, r role) (*records, error) {
 	x := &records{Journal: j, session: s, role: r, known: map[string][][32]byte{}, begun: map[int]int{}}
-	digest := s.digest()
-	note := append(digest[:], byte(r))
+	note := append(s.id[:len(s.id):len(s.id)], byte(r))
 	notes := 0
 	for b, err := range j.Chunks(ctx, runFlow) {
 		if err != nil {
@@ -129,7 +130,7 @@ func (x *records) digest(ctx context.Context, flow string, place int, digest [32
 
 // input notes what vectors a batch or block has, under a key. They must be the same each time.
 func (x *records) input(ctx context.Context, place int, vectors [32]byte) error {
-	same, err := x.digest(ctx, inputsFlow, place, x.session.derive(inputLabel, place, vectors))
+	same, err := x.digest(ctx, inputsFlow, place, x.session.Secret.derive(inputLabel, x.session.id, place, vectors))
 	if err == nil && !same {
 		err = ErrChanged
 	}
@@ -180,29 +181,36 @@ func (r *run) learned() bool {
 	return r.session.Learns.asker()
 }
 
-// positions are the own vectors that reach the threshold with some vector of the other side.
-func (r *run) positions() (out []int, err error) {
+// outcome is what the journal says when a run is over.
+func (r *run) outcome() (out Result, err error) {
 	hits := make([]bool, r.list.vectors.Len())
-	block, size := 0, (r.layout.Pairs()+7)/8
+	block := 0
 	for b, err := range r.journal.Chunks(r.ctx, blocksFlow) {
 		if err != nil {
-			return nil, fmt.Errorf("read journal: %w", err)
+			return Result{}, fmt.Errorf("read journal: %w", err)
 		}
-		if r.learned() && len(b) != size || !r.learned() && len(b) != 0 {
-			return nil, fmt.Errorf("%w: block %d of the journal", ErrChanged, block)
+		pairs := r.session.pairs(block)
+		if size := (pairs + 7) / 8; r.learned() && len(b) != size || !r.learned() && len(b) != 0 {
+			return Result{}, fmt.Errorf("%w: block %d of the journal", ErrChanged, block)
 		}
-		for pair := range min(len(b)*8, r.layout.Pairs()) {
-			if b[pair/8]>>(pair%8)&1 == 1 {
-				hits[r.position(block, pair)] = true
+		for pair := range min(len(b)*8, pairs) {
+			if b[pair/8]>>(pair%8)&1 == 0 {
+				continue
+			}
+			position, place := r.position(block, pair)
+			hits[position] = true
+			if r.session.listing != nil {
+				out.Hits = append(out.Hits, Hit{position, uint32(place)})
 			}
 		}
 		block++
 	}
 	for i, hit := range hits {
 		if hit {
-			out = append(out, i)
+			out.Positions = append(out.Positions, i)
 		}
 	}
+	slices.SortFunc(out.Hits, func(a, b Hit) int { return cmp.Or(a.Position-b.Position, cmp.Compare(a.Place, b.Place)) })
 	return out, nil
 }
 
@@ -210,26 +218,21 @@ func (r *run) positions() (out []int, err error) {
 // peer has not followed the protocol if it reaches the threshold.
 func (r *run) keep(block int, bits []bool) error {
 	for pair, bit := range bits {
-		if bit && r.position(block, pair) < 0 {
+		if position, _ := r.position(block, pair); bit && position < 0 {
 			return &wire.ProtocolError{Code: wire.Altered, Err: errors.New("a place that only fills a list up reaches the threshold")}
 		}
 	}
 	return r.journal.put(r.ctx, block, bits)
 }
 
-// position is that of the own vector in a pair of a block.
-func (r *run) position(block, pair int) int {
+// position is that of the own vector in a pair of a block, −1 if there is none, and place the
+// other's.
+func (r *run) position(block, pair int) (position, place int) {
 	probe, template := r.session.place(block, pair)
 	if r.role == answerer {
-		return r.list.order[template]
+		return r.list.order[template], probe
 	}
-	return r.list.order[probe]
-}
-
-// place is where a pair of a block belongs: which place for probes, and which for templates.
-func (s *Session) place(block, pair int) (probe, template int) {
-	batch, reply, l := block/s.replies(), block%s.replies(), s.layout()
-	return batch*l.Slots + pair%l.Slots, reply*l.Templates() + pair/l.Slots
+	return r.list.order[probe], template
 }
 
 // Noted are the digests of queries and replies that a run's journal holds, sent or received, as

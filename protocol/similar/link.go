@@ -55,8 +55,7 @@ type run struct {
 	ctx     context.Context
 	conn    *wire.Conn
 	stream  io.ReadWriter
-	session Session
-	layout  he.Layout
+	session *agreed
 	role    role
 	list    list
 	journal *records
@@ -68,13 +67,14 @@ type run struct {
 }
 
 func newRun(ctx context.Context, rw io.ReadWriter, s Session, as role, vectors Vectors, j Journal, p Progress) (*run, error) {
-	if err := s.Check(); err != nil {
+	x, err := s.agree()
+	if err != nil {
 		return nil, err
 	}
 	if err := s.opened(as); err != nil {
 		return nil, fmt.Errorf("session: %w", err)
 	}
-	l, err := s.list(as, vectors)
+	l, err := x.list(as, vectors)
 	if err != nil {
 		return nil, err
 	}
@@ -86,10 +86,10 @@ func newRun(ctx context.Context, rw io.ReadWriter, s Session, as role, vectors V
 		return nil, err
 	}
 	r := &run{
-		ctx: ctx, conn: wire.NewConn(rw), stream: rw, session: s, layout: s.layout(), role: as, list: l,
+		ctx: ctx, conn: wire.NewConn(rw), stream: rw, session: x, role: as, list: l,
 		report: p, params: params,
 	}
-	if r.journal, err = openRecords(ctx, j, &r.session, as); err != nil {
+	if r.journal, err = openRecords(ctx, j, x, as); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -120,14 +120,13 @@ func (r *run) finish(work func() error) (Result, error) {
 		}
 		return Result{}, fmt.Errorf("similar: %w", err)
 	}
-	positions, err := r.positions()
+	out, err := r.outcome()
 	if err != nil {
 		return Result{}, fmt.Errorf("similar: %w", err)
 	}
-	return Result{
-		Positions: positions, Queries: r.journal.known[queriesFlow], Replies: r.journal.known[repliesFlow],
-		BytesSent: r.conn.Sent(), BytesReceived: r.conn.Received(),
-	}, nil
+	out.Queries, out.Replies = r.journal.known[queriesFlow], r.journal.known[repliesFlow]
+	out.BytesSent, out.BytesReceived = r.conn.Sent(), r.conn.Received()
+	return out, nil
 }
 
 func (r *run) attempt(work func() error) error {
@@ -157,7 +156,7 @@ func (r *run) meet(send, receive func() error) error {
 // start exchanges Start and settles from which block both go on.
 func (r *run) start() error {
 	own := r.journal.blocks
-	mine := startMessage{Role: uint8(r.role), Session: r.session.digest(), Blocks: uint32(own)}
+	mine := startMessage{Role: uint8(r.role), Session: r.session.id, Blocks: uint32(own)}
 	_, _ = rand.Read(mine.Nonce[:]) // never fails
 	var theirs startMessage
 	err := r.meet(func() error { return r.conn.Send(kindStart, &mine) }, func() error {

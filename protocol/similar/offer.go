@@ -81,9 +81,9 @@ func (s *Session) Fit(probes, templates int) {
 
 // encrypted is how many bytes the queries and replies of a run have.
 func (s *Session) encrypted() int64 {
-	l := s.layout()
+	l := s.allLayout()
 	query := int64(1+l.Ciphertexts()) * he.CiphertextSize
-	return int64(s.batches()) * (query + int64(s.replies())*int64(l.ReplySize()))
+	return int64(s.allBatches()) * (query + int64(s.allReplies())*int64(l.ReplySize()))
 }
 
 // Estimated costs of a pair, from "entente bench faces" on one core with AVX2.

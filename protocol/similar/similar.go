@@ -12,7 +12,7 @@
 //	Base                               ──────────►
 //	for each batch of up to 4,096 probes:
 //	PublicKey, Ciphertexts             ──────────►
-//	for each window of up to 16 blocks:
+//	for each window of up to 8 blocks:
 //	                                  ◄───────────    Replies   shares, under encryption
 //	Columns                            ──────────►
 //	                                  ◄───────────    Challenges
@@ -23,7 +23,10 @@
 //	Shares (if the answerer learns)    ──────────►
 //	Done                              ◄──────────►    Done
 //
-// A block is one reply of crypto/he: up to 4,096 pairs. Both lists take part in a secret order
+// A block is one reply of crypto/he: up to 4,096 pairs. Where both sides know which pairs are
+// worth it, they compare these candidates alone (Session.Candidates; protocol/names), and a block
+// is up to 64 replies, each of one template against those of a batch that it is to be compared
+// with. Both lists take part in a secret order
 // of their side's, so that a side learns how many of the other's vectors each of its own
 // reaches, and which of its own reach the same one, but not where that stands in a list.
 //
@@ -113,12 +116,21 @@ type Result struct {
 	// Positions are the own ones that reach the threshold with some vector of the other's,
 	// ascending.
 	Positions []int
+	// Hits are the pairs that reach the threshold, in a run with candidates: ascending.
+	Hits []Hit
 	// Queries are the digests of the queries, one for each batch, and Replies those of the
 	// replies, one for each block: the same on both sides. What package functions of those
 	// names give for opened secrets and vectors must be the same too.
 	Queries, Replies [][32]byte
 	// BytesSent and BytesReceived are those of the last attempt, frames included.
 	BytesSent, BytesReceived uint64
+}
+
+// Hit is an own vector and one of the other's, of which this side knows only its place in the
+// other's order of this run.
+type Hit struct {
+	Position int
+	Place    uint32
 }
 
 // Progress is told how many pairs are compared, of how many. It must return quickly.

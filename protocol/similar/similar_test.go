@@ -449,17 +449,17 @@ func TestBadSessions(t *testing.T) {
 func TestListsAreShuffled(t *testing.T) {
 	x := newSides(Session{Dimension: 8, Threshold: 3, Probes: 1024, Templates: 640, Split: 1, Learns: BothLearn}, nil, nil)
 	for as, s := range map[role]Session{asker: x.asker, answerer: x.answerer} {
-		a, err := s.list(as, make(vectors, 600))
+		a, err := s.order(as, 600)
 		if err != nil {
 			t.Fatal(err)
 		}
 		seen := make([]bool, 600)
 		inPlace, empty, front := 0, 0, 0
-		for place, position := range a.order {
+		for place, position := range a {
 			switch {
 			case position < 0:
 				empty++
-				if place < len(a.order)/2 {
+				if place < len(a)/2 {
 					front++
 				}
 			case seen[position]:
@@ -471,12 +471,12 @@ func TestListsAreShuffled(t *testing.T) {
 				}
 			}
 		}
-		if empty != len(a.order)-600 || slices.Contains(seen, false) || inPlace > 10 || front*4 < empty || front*4 > 3*empty {
+		if empty != len(a)-600 || slices.Contains(seen, false) || inPlace > 10 || front*4 < empty || front*4 > 3*empty {
 			t.Errorf("%d empty places, %d of them in front, %d in place", empty, front, inPlace)
 		}
 		s.Run++
-		b, err := s.list(as, make(vectors, 600))
-		if err != nil || slices.Equal(a.order, b.order) {
+		b, err := s.order(as, 600)
+		if err != nil || slices.Equal(a, b) {
 			t.Errorf("two runs have one order: %v", err)
 		}
 	}

@@ -85,6 +85,10 @@ func benches() []bench {
 			limits:   Params{"probes": 4096, "templates": 1 << 18, "gallery": 1 << 26}, run: runFaces,
 		},
 		{
+			name: "names", about: "two lists of invented persons by keys and vectors, both parties in this process, every decision checked",
+			defaults: Params{"n": frozenRecords}, limits: Params{"n": 100_000}, run: runNames,
+		},
+		{
 			name: "tally", about: "corridors between places, counted by members of whom some hold the key, without noise",
 			defaults: Params{"members": 45, "holders": 7, "places": 190}, limits: Params{"members": 64, "holders": 64, "places": 443}, run: runTally,
 		},

@@ -14,6 +14,7 @@ import (
 
 	"entente/node/intake"
 	"entente/protocol/indicator"
+	"entente/simulations/matching"
 )
 
 // A small run of each bench fills the whole result, with the names that DESIGN section
@@ -233,6 +234,43 @@ func TestRunTally(t *testing.T) {
 	for name, p := range map[string]Params{"two members": {"members": 2}, "one holder": {"holders": 1}} {
 		if _, err := Run(t.Context(), "tally", p); err == nil {
 			t.Errorf("%s count", name)
+		}
+	}
+}
+
+func TestRunNames(t *testing.T) {
+	r, err := Run(t.Context(), "names", Params{"n": 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"candidate_recall", "f1", "precision", "recall", "decisions", "common_keys", "total_bytes", "expected_wrong_hits_per_10k"} {
+		if r.Figures[name] <= 0 {
+			t.Errorf("%s is %v", name, r.Figures[name])
+		}
+	}
+	if wrong, ok := r.Figures["wrong_decisions"]; !ok || wrong != 0 {
+		t.Errorf("%v", r.Figures)
+	}
+	if _, ok := r.Figures["cpu_seconds_20k"]; ok {
+		t.Error("a figure of 20,000 records comes from fewer")
+	}
+}
+
+func TestDifferences(t *testing.T) {
+	a := []matching.Match{{A: 1, B: 1}, {A: 1, B: 3}, {A: 2, B: 1}}
+	for _, c := range []struct {
+		b    []matching.Match
+		want int
+	}{
+		{a, 0}, {nil, 3}, {a[1:], 1}, {a[:2], 1},
+		{[]matching.Match{{A: 1, B: 1}, {A: 1, B: 2}, {A: 2, B: 1}}, 2},
+		{[]matching.Match{{A: 3, B: 3}}, 4},
+	} {
+		if got := differences(a, c.b); got != c.want {
+			t.Errorf("%v: %d, not %d", c.b, got, c.want)
+		}
+		if got := differences(c.b, a); got != c.want {
+			t.Errorf("%v, the other way: %d, not %d", c.b, got, c.want)
 		}
 	}
 }

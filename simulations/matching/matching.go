@@ -64,7 +64,14 @@ type Result struct {
 	DecoyHits  int // planted decoys among the wrong matches
 	Expected   float64
 	Cultures   []CultureTally // by name
+	Matches    []Match        // ascending
 }
+
+// Match is a pair of records that match.
+type Match struct{ A, B int }
+
+// Compare orders matches by the record of A, then of B.
+func (m Match) Compare(o Match) int { return cmp.Or(m.A-o.A, m.B-o.B) }
 
 // Worst returns the culture with the least F1.
 func (r Result) Worst() CultureTally {
@@ -91,6 +98,7 @@ func Measure(set *world.Set, o Options) (Result, error) {
 		m.near[world.Pair{A: p.A, B: p.B}] = true
 	}
 	m.run()
+	slices.SortFunc(m.result.Matches, Match.Compare)
 	m.result.Records = len(set.A)
 	m.result.Expected = person.ExpectWrongHits(m.a.profiles, len(set.B), o.Threshold).Hits
 	for c, t := range m.culture {
@@ -167,6 +175,9 @@ func (m *matcher) candidate(i, j, score int) {
 	same := paired && of == j
 	if same {
 		m.count(i, func(t *Tally) { t.Met++ })
+	}
+	if score >= m.options.Threshold {
+		m.result.Matches = append(m.result.Matches, Match{i, j})
 	}
 	switch {
 	case score < m.options.Threshold:
