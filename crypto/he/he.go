@@ -14,6 +14,9 @@
 //	                                                  + encryption of zero + flooding + r
 //	Open: the share  ◄────────────────────────────    switched to one modulus
 //
+// Where only some pairs are wanted, a reply is for one template and holds these alone, and few
+// coordinates are multiplied (SparseGallery, OpenSome).
+//
 // Promises. Against an answerer who may do anything, as long as nothing that depends on the
 // asker's shares reaches it: it learns nothing of the probes but their number (ring learning with
 // errors, see Parameters). Against an asker whose ciphertexts and public key come from a seed
@@ -57,7 +60,8 @@ const (
 )
 
 // MaxPairs is how many pairs of places for probe and template an answerer may give one asker in
-// all, in the span for which it wants the distance of Parameters. One query knows only its own:
+// all, in the span for which it wants the distance of Parameters; of a reply for some slots, those
+// slots. One query knows only its own:
 // whoever keeps quotas must count them.
 const MaxPairs = 1 << 29
 

@@ -185,7 +185,7 @@ func (s *Service) sign(ctx context.Context, f *file, a ask, lists []store.List, 
 	answer := round.Answer{
 		Created: time.Now().UnixMilli(), Expires: f.machine.Offer().Expires,
 		Normaliser: a.kind.Version(), Basis: lists[0].Basis, Terms: merged, Rules: rules[:],
-		Class: uint32(own.class), Commitment: own.commitment[:], Suites: needed(own.public, f.machine.Offer(), merged),
+		Class: uint32(own.class), Commitment: own.commitment[:], Suites: needed(own.public, f.machine.Offer(), merged, own.class),
 	}
 	if a.kind.Similar() {
 		if ok, err := s.affords(ctx, f, answer, g.MinScore); err != nil || !ok {
@@ -215,7 +215,13 @@ func (s *Service) sign(ctx context.Context, f *file, a ask, lists []store.List, 
 
 // needed are the own suites that the terms call for: of those for mode ids the best that
 // was offered.
-func needed(own []round.SuiteKey, o round.Offer, t terms.Terms) []round.SuiteKey {
+func needed(own []round.SuiteKey, o round.Offer, t terms.Terms, class int) []round.SuiteKey {
+	if kind := indicator.Kind(o.Kind); kind.Similar() {
+		return slices.DeleteFunc(slices.Clone(own), func(k round.SuiteKey) bool {
+			return k.Name == round.NamesSuite && (!byKeys(kind, int(o.Class), class) ||
+				!slices.ContainsFunc(o.Suites, func(x round.SuiteKey) bool { return x.Name == k.Name }))
+		})
+	}
 	modes := []terms.Mode{t.Proposer, t.Responder}
 	var out []round.SuiteKey
 	chosen := false

@@ -177,7 +177,7 @@ func (s *Service) stillGranted(ctx context.Context, f *file) (policy.Grant, erro
 		if err != nil {
 			return policy.Grant{}, err
 		}
-		q.like = likeness{dimension: x.Dimension, threshold: x.Threshold}
+		q.like = likeness{dimension: x.all.Dimension, threshold: x.all.Threshold}
 	}
 	g, _, err := s.granted(ctx, q, lists)
 	return g, err

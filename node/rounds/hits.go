@@ -64,7 +64,7 @@ func (f *file) concluded() bool {
 // can be recomputed, as long as its secret and its list are there.
 func (f *file) evident() bool {
 	runs := f.machine.Runs()
-	return len(runs) > 0 && runs[0].Suite == round.SimilarSuite && len(f.details.Agreement) > 0
+	return len(runs) > 0 && runs[0].Similar() && len(f.details.Agreement) > 0
 }
 
 // conclude turns what the runs of a round that is over left behind into hits, and

@@ -3,11 +3,13 @@ package rounds
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 
 	"entente/crypto/sign"
 	"entente/protocol/indicator"
+	"entente/protocol/names"
 	"entente/protocol/person"
 	"entente/protocol/round"
 	"entente/protocol/similar"
@@ -26,6 +28,8 @@ type Opening struct {
 	Confirm   []byte   // the proposer's signature under the agreement
 	Queries   [][]byte // SHA-256 of the query of each batch, as sent or received
 	Replies   [][]byte // SHA-256 of each reply
+	ByKeys    bool     // whether candidates met by keys
+	Pairs     []byte   // of places, those that were compared then: four bytes each, ascending
 	Secret    []byte   // empty: not shown
 	Dimension uint16
 	Vectors   []byte // in the order of the list, Dimension bytes each
@@ -59,6 +63,15 @@ func (s *Service) Opening(ctx context.Context, id string, witness bool) ([]byte,
 		return nil, err
 	}
 	x.Queries, x.Replies = plain(queries), plain(replies)
+	if x.ByKeys = f.machine.Runs()[0].Suite == round.NamesSuite; x.ByKeys {
+		pairs, err := names.Candidates(ctx, s.o.Store.Journal(f.ID, 0))
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range pairs {
+			x.Pairs = binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(x.Pairs, p.Probe), p.Template)
+		}
+	}
 	if witness {
 		return wire.Marshal(x)
 	}
@@ -122,18 +135,24 @@ func (s *Service) CompareOpenings(ctx context.Context, first, second []byte) ([]
 	if !a.Asker {
 		a, b = b, a
 	}
-	if !a.Asker || b.Asker || !bytes.Equal(a.Offer.Body, b.Offer.Body) || !bytes.Equal(a.Answer.Body, b.Answer.Body) {
+	if !a.Asker || b.Asker || !bytes.Equal(a.Offer.Body, b.Offer.Body) || !bytes.Equal(a.Answer.Body, b.Answer.Body) || !bytes.Equal(a.Pairs, b.Pairs) {
 		return nil, fmt.Errorf("%w: the two files are not of the two sides of one round", ErrOpening)
 	}
 	o, answer, agreement, err := round.VerifyAgreement(a.Offer, a.Answer, a.Confirm, s.keyOf)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrOpening, err)
 	}
-	x, err := session(o, answer)
+	agreed, err := session(o, answer)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrOpening, err)
 	}
+	x := agreed.all
 	x.Agreement = agreement
+	if agreed.keys != nil {
+		if x.Candidates, err = a.candidates(); err != nil {
+			return nil, err
+		}
+	}
 	return recompute(ctx, o, x, &a, &b)
 }
 
@@ -185,6 +204,18 @@ func (x *Opening) opened(s similar.Session) (similar.Session, error) {
 	}
 	s.Secret = similar.Secret(x.Secret)
 	return s, nil
+}
+
+// candidates are the pairs that were compared; the session checks their order.
+func (x *Opening) candidates() ([]similar.Pair, error) {
+	if len(x.Pairs)%8 != 0 {
+		return nil, ErrOpening
+	}
+	out := make([]similar.Pair, 0, len(x.Pairs)/8)
+	for b := x.Pairs; len(b) > 0; b = b[8:] {
+		out = append(out, similar.Pair{Probe: binary.BigEndian.Uint32(b), Template: binary.BigEndian.Uint32(b[4:])})
+	}
+	return out, nil
 }
 
 func (x *Opening) list() openedList { return openedList{x.Vectors, int(x.Dimension)} }

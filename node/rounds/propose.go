@@ -227,6 +227,21 @@ func (s *Service) freeze(ctx context.Context, lists []store.List, a ask, t terms
 	return c, nil
 }
 
+// meetByKeys draws the secret of the suite by whose answers keys meet.
+func (x *secrets) meetByKeys(c *contribution) error {
+	suite, err := exact.Lookup(Suite)
+	if err != nil {
+		return err
+	}
+	secret, public, err := suite.NewSecret()
+	if err != nil {
+		return err
+	}
+	x.Suites = append(x.Suites, suiteSecret{Name: round.NamesSuite, Secret: secret})
+	c.public = append(c.public, round.SuiteKey{Name: round.NamesSuite, Public: public})
+	return nil
+}
+
 // errTooLong says that a list does not fit into a round.
 var errTooLong = fmt.Errorf("the list has more items than a round takes, which are %d, or %d with the noise of a count: split it",
 	exact.MaxItems, exact.MaxCountItems)
@@ -264,7 +279,12 @@ func (s *Service) complete(ctx context.Context, c *contribution, a ask, t terms.
 		like := similar.Terms{Commitment: secret.Commit(), Model: a.like.model, Dimension: a.like.dimension, Threshold: a.like.threshold}
 		x.Suites = []suiteSecret{{Name: similar.Name, Secret: secret[:]}}
 		c.public = []round.SuiteKey{{Name: similar.Name, Public: like.Marshal()}}
-		c.sealed, err = wire.Marshal(x)
+		if a.kind == indicator.Person {
+			err = x.meetByKeys(c)
+		}
+		if err == nil {
+			c.sealed, err = wire.Marshal(x)
+		}
 		return err
 	}
 	for _, name := range append(exactSuites(), round.CountSuite) {

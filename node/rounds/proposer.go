@@ -9,6 +9,7 @@ import (
 	"entente/node/store"
 	"entente/protocol/exact"
 	"entente/protocol/indicator"
+	"entente/protocol/names"
 	"entente/protocol/round"
 	"entente/protocol/similar"
 	"entente/protocol/wire"
@@ -251,7 +252,7 @@ func verdict(err error) (round.State, wire.Code, bool) {
 	var broke *wire.ProtocolError
 	var said *wire.PeerError
 	switch {
-	case errors.Is(err, exact.ErrChanged), errors.Is(err, similar.ErrChanged), errors.Is(err, similar.ErrRepeated):
+	case errors.Is(err, exact.ErrChanged), errors.Is(err, similar.ErrChanged), errors.Is(err, similar.ErrRepeated), errors.Is(err, names.ErrTooMany):
 		return round.Failed, wire.Internal, true
 	case errors.As(err, &broke):
 		return verdictOn(broke.Code)

@@ -36,7 +36,7 @@ func (t *talk) run(ctx context.Context, index int, r round.Run) (exact.Result, e
 	if err != nil {
 		return exact.Result{}, err
 	}
-	if r.Suite == round.SimilarSuite {
+	if r.Similar() {
 		return t.compare(ctx, index, own)
 	}
 	suite, err := exact.Lookup(r.Suite)
@@ -77,7 +77,7 @@ func (t *talk) finish(ctx context.Context, index int, r round.Run, result exact.
 	if r.Suite == round.CountSuite && receives {
 		t.file.Counted, t.file.Count = true, int64(result.Count)
 	}
-	if r.Suite == round.SimilarSuite && !r.Mutual {
+	if r.Similar() && !r.Mutual {
 		receives = (t.machine.Answer().Terms.Proposer != terms.None) == t.machine.Proposer()
 	}
 	if r.Suite != round.CountSuite && (receives || r.Mutual) {

@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"entente/node/store"
+	"entente/protocol/exact"
 	"entente/protocol/indicator"
+	"entente/protocol/names"
 	"entente/protocol/person"
 	"entente/protocol/round"
 	"entente/protocol/similar"
@@ -113,29 +115,73 @@ func fitsSimilar(o round.Offer, kind indicator.Kind) error {
 	return nil
 }
 
-// session is what both sides of a round agreed on, without the own secret. The error is what
-// the partner did wrong, if its answer is not one to the offer.
-func session(o round.Offer, a round.Answer) (similar.Session, error) {
+// comparison is what both sides of a round agreed on, without the own secrets.
+type comparison struct {
+	all  similar.Session // of all pairs
+	keys *names.Session  // of candidates alone, if they are found by keys
+}
+
+// pairs is how many pairs are counted: all places, or as many candidates as there may be.
+func (c comparison) pairs() int64 {
+	if c.keys != nil {
+		return int64(c.keys.Candidates)
+	}
+	return c.all.Pairs()
+}
+
+// mostAllPairs is how many pairs of places are compared whole, which shows nothing of keys. More
+// of them take more bytes than meeting by keys first (30 MB).
+const mostAllPairs = 1 << 18
+
+// byKeys reports whether a round over lists of these classes meets by keys first.
+func byKeys(kind indicator.Kind, probes, templates int) bool {
+	return kind == indicator.Person && int64(similar.Places(probes))*int64(templates) > mostAllPairs
+}
+
+// session is what an offer and its answer agree on. The error is what the partner did wrong, if
+// the answer is not one to the offer.
+func session(o round.Offer, a round.Answer) (comparison, error) {
+	fail := func(code wire.Code, err error) (comparison, error) {
+		return comparison{}, &wire.ProtocolError{Code: code, Err: err}
+	}
 	offered, err := likenessIn(o.Suites)
 	if err != nil {
-		return similar.Session{}, err
+		return comparison{}, err
 	}
 	agreed, err := likenessIn(a.Suites)
 	if err != nil {
-		return similar.Session{}, err
+		return comparison{}, err
 	}
 	if agreed.Model != offered.Model || agreed.Dimension != offered.Dimension || agreed.Threshold < offered.Threshold {
-		return similar.Session{}, &wire.ProtocolError{Code: wire.AboveGrant, Err: errors.New("the answer is about other vectors than the offer, or goes below its threshold")}
+		return fail(wire.AboveGrant, errors.New("the answer is about other vectors than the offer, or goes below its threshold"))
 	}
 	x := similar.Session{
 		Model: hex.EncodeToString(agreed.Model[:]), Dimension: agreed.Dimension, Threshold: agreed.Threshold,
 		Learns: learners(a.Terms), AskerCommitment: offered.Commitment, AnswererCommitment: agreed.Commitment,
 	}
-	x.Fit(int(o.Class), int(a.Class))
-	if err := x.Check(); err != nil {
-		return x, &wire.ProtocolError{Code: wire.TooLarge, Err: err}
+	keys := slices.IndexFunc(a.Suites, func(k round.SuiteKey) bool { return k.Name == round.NamesSuite })
+	if keys < 0 {
+		x.Fit(int(o.Class), int(a.Class))
+		if err := x.Check(); err != nil {
+			return fail(wire.TooLarge, err)
+		}
+		return comparison{all: x}, nil
 	}
-	return x, nil
+	n := names.Session{
+		Kind: o.Kind, Version: person.Version, Model: x.Model, Dimension: x.Dimension, Threshold: x.Threshold,
+		Probes: int(o.Class), Templates: int(a.Class), Candidates: names.Bound(int(o.Class), int(a.Class)), Learns: x.Learns,
+		AskerCommitment: x.AskerCommitment, AnswererCommitment: x.AnswererCommitment, KeyPublic: a.Suites[keys].Public,
+	}
+	if o.Kind != string(indicator.Person) {
+		return fail(wire.Malformed, errors.New("records of this kind have no keys to meet by"))
+	}
+	if err := exact.CheckPublic(Suite, n.KeyPublic); err != nil {
+		return comparison{}, err
+	}
+	if err := n.Check(); err != nil {
+		return fail(wire.TooLarge, err)
+	}
+	return comparison{all: n.Similar(), keys: &n}, nil
 }
 
 // learners names who learns the bits. The proposer asks.
@@ -168,6 +214,9 @@ func (a ask) pairs(own int64) int64 {
 	probes, templates := a.theirs, own
 	if a.proposer {
 		probes, templates = own, a.theirs
+	}
+	if byKeys(a.kind, int(probes), int(templates)) {
+		return int64(names.Bound(int(probes), int(templates)))
 	}
 	x := similar.Session{Dimension: a.like.dimension, Threshold: max(a.like.threshold, 1)}
 	x.Fit(int(probes), int(templates))

@@ -37,31 +37,31 @@ func compared(tx *store.Tx, partner string, model [16]byte, now time.Time) (toda
 // within reports whether a session's pairs are left with a partner this month, and its
 // threshold is the month's. Many answers about one pair under other thresholds are its score;
 // too many pairs, and the flooding hides no template any more (crypto/he).
-func (s *Service) within(ctx context.Context, partner string, x similar.Session, model [16]byte) (ok bool, err error) {
+func (s *Service) within(ctx context.Context, partner string, x comparison, model [16]byte) (ok bool, err error) {
 	err = s.o.Store.View(ctx, func(tx *store.Tx) error {
 		_, inMonth, threshold, err := compared(tx, partner, model, time.Now())
-		ok = err == nil && inMonth+x.Pairs() <= similar.MaxPairs && (threshold == 0 || threshold == int64(x.Threshold))
+		ok = err == nil && inMonth+x.pairs() <= similar.MaxPairs && (threshold == 0 || threshold == int64(x.all.Threshold))
 		return err
 	})
 	return ok, err
 }
 
 // chargePairs counts a round's pairs and fixes the threshold for the rest of the month.
-func chargePairs(tx *store.Tx, f *file, x similar.Session, model [16]byte) error {
+func chargePairs(tx *store.Tx, f *file, x comparison, model [16]byte) error {
 	now := time.Now()
 	_, _, threshold, err := compared(tx, f.Partner, model, now)
 	if err != nil {
 		return err
 	}
 	for _, span := range []string{day(now), month(now)} {
-		if err := tx.AddQuota(f.Partner, pairsOf(span), x.Pairs()); err != nil {
+		if err := tx.AddQuota(f.Partner, pairsOf(span), x.pairs()); err != nil {
 			return err
 		}
 	}
 	if threshold != 0 {
 		return nil
 	}
-	return tx.AddQuota(f.Partner, thresholdOf(model, now), int64(x.Threshold))
+	return tx.AddQuota(f.Partner, thresholdOf(model, now), int64(x.all.Threshold))
 }
 
 // settleThreshold raises an offered threshold to what the own rules and the month with this
@@ -91,7 +91,7 @@ func (s *Service) affords(ctx context.Context, f *file, answer round.Answer, lea
 	if err != nil {
 		return false, err
 	}
-	if x.Threshold < int(least) {
+	if x.all.Threshold < int(least) {
 		return false, nil
 	}
 	return s.within(ctx, f.Partner, x, model(f.machine.Offer()))

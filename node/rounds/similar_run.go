@@ -7,13 +7,15 @@ import (
 	"entente/node/store"
 	"entente/protocol/exact"
 	"entente/protocol/indicator"
+	"entente/protocol/names"
 	"entente/protocol/person"
+	"entente/protocol/round"
 	"entente/protocol/similar"
 )
 
 // compare runs the suite. A hit has no proof: nothing but both sides' word says that it is one.
 func (t *talk) compare(ctx context.Context, index int, own secrets) (exact.Result, error) {
-	s, err := session(t.machine.Offer(), t.machine.Answer())
+	agreed, err := session(t.machine.Offer(), t.machine.Answer())
 	if err != nil {
 		return exact.Result{}, err
 	}
@@ -24,16 +26,38 @@ func (t *talk) compare(ctx context.Context, index int, own secrets) (exact.Resul
 	if len(secret) != similar.SecretSize {
 		return exact.Result{}, errors.New("the secret of the suite is damaged")
 	}
-	s.Agreement, s.Run, s.Secret = t.machine.Agreement(), index, similar.Secret(secret)
-	side, work := person.Probe, similar.Ask
+	side := person.Probe
 	if !t.machine.Proposer() {
-		side, work = person.Template, similar.Answer
+		side = person.Template
 	}
 	list := &vectors{store: t.s.o.Store, snapshot: t.file.Snapshot, length: int(t.file.Items), kind: indicator.Kind(t.machine.Offer().Kind), side: side}
-	if err := list.hold(ctx, s.Dimension); err != nil {
+	if err := list.hold(ctx, agreed.all.Dimension); err != nil {
 		return exact.Result{}, err
 	}
-	result, err := work(ctx, t.bytes, s, list, t.s.o.Store.Journal(t.file.ID, index), func(done, total int64) { t.s.report(t.file.id, done, total) })
+	journal := t.s.o.Store.Journal(t.file.ID, index)
+	progress := func(done, total int64) { t.s.report(t.file.id, done, total) }
+	var result similar.Result
+	if n := agreed.keys; n != nil {
+		n.Agreement, n.Run, n.Secret = t.machine.Agreement(), index, similar.Secret(secret)
+		if n.KeySecret, err = own.of(round.NamesSuite); err != nil {
+			return exact.Result{}, err
+		}
+		work := names.Ask
+		if !t.machine.Proposer() {
+			work = names.Answer
+		}
+		var met names.Result
+		met, err = work(ctx, t.bytes, *n, list, journal, progress)
+		result = met.Result
+	} else {
+		s := agreed.all
+		s.Agreement, s.Run, s.Secret = t.machine.Agreement(), index, similar.Secret(secret)
+		work := similar.Ask
+		if !t.machine.Proposer() {
+			work = similar.Answer
+		}
+		result, err = work(ctx, t.bytes, s, list, journal, progress)
+	}
 	return exact.Result{Positions: result.Positions, Proofs: make([][exact.ProofSize]byte, len(result.Positions))}, err
 }
 
@@ -74,6 +98,19 @@ func (v *vectors) hold(ctx context.Context, dimension int) error {
 
 // Len implements similar.Vectors.
 func (v *vectors) Len() int { return v.length }
+
+// Keys implements names.Records.
+func (v *vectors) Keys(ctx context.Context, position int) ([][]byte, error) {
+	item, err := v.store.SnapshotItem(ctx, v.snapshot, int64(position))
+	if err != nil {
+		return nil, err
+	}
+	p, err := person.Restore(item.Element)
+	if err != nil {
+		return nil, err
+	}
+	return p.Profile().Keys(), nil
+}
 
 // Vectors implements similar.Vectors.
 func (v *vectors) Vectors(ctx context.Context, positions []int) ([][]int8, error) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -28,6 +29,9 @@ const (
 	grace = 2 * time.Second
 	// handlesFlow holds session and role, the digest of the own handles, and that of the other's.
 	handlesFlow = "names/handles"
+	// candidatesFlow holds all candidates, eight bytes each, so many in a record.
+	candidatesFlow = "names/candidates"
+	candidateChunk = 1 << 16
 )
 
 // openMessage says which run a side means and which keys it has found to be common.
@@ -142,7 +146,47 @@ func (x *exchange) talk(ctx context.Context, conn *wire.Conn) error {
 	if x.pairs, err = candidates(probes, templates, x.session.Candidates); err != nil {
 		return &wire.ProtocolError{Code: wire.Quota, Err: err}
 	}
+	return x.keep(ctx)
+}
+
+// keep records the candidates before any vector is compared, for an auditor: which queries and
+// replies there are follows from them. They are the same each time, as handles are.
+func (x *exchange) keep(ctx context.Context) error {
+	known, err := Candidates(ctx, x.journal)
+	if err != nil {
+		return err
+	}
+	for sequence, first := 0, 0; first < len(x.pairs); sequence, first = sequence+1, first+candidateChunk {
+		if first < len(known) {
+			continue
+		}
+		var b []byte
+		for _, p := range x.pairs[first:min(first+candidateChunk, len(x.pairs))] {
+			b = binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(b, p.Probe), p.Template)
+		}
+		if err := x.journal.Put(ctx, candidatesFlow, sequence, b); err != nil {
+			return fmt.Errorf("write journal: %w", err)
+		}
+	}
 	return nil
+}
+
+// Candidates are the pairs of places that a run compared, or was about to, as its journal has
+// them; none if it did not come so far.
+func Candidates(ctx context.Context, j Journal) ([]similar.Pair, error) {
+	out := []similar.Pair{}
+	for b, err := range j.Chunks(ctx, candidatesFlow) {
+		if err != nil {
+			return nil, fmt.Errorf("read journal: %w", err)
+		}
+		if len(b)%8 != 0 {
+			return nil, ErrChanged
+		}
+		for ; len(b) > 0; b = b[8:] {
+			out = append(out, similar.Pair{Probe: binary.BigEndian.Uint32(b), Template: binary.BigEndian.Uint32(b[4:])})
+		}
+	}
+	return out, nil
 }
 
 // open exchanges Open; both send at once, and a peer that does not read has the stream reset.

@@ -91,3 +91,8 @@ func (s *Session) digest() [32]byte {
 	return transcript.Digest(sessionLabel, s.Agreement[:], []byte(s.Kind), []byte(s.Model), b,
 		s.AskerCommitment[:], s.AnswererCommitment[:])
 }
+
+// Bound is how many candidates an agreement allows two lists of these size classes: 64 for each
+// place, where invented records of eighteen cultures have some 3 in lists of 20,000 (twice as
+// many in lists twice as long).
+func Bound(probes, templates int) int { return min(similar.MaxCandidates, 64*(probes+templates)) }

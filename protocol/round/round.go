@@ -260,6 +260,13 @@ const CountSuite = "count"
 // SimilarSuite is the suite that compares vectors. Its receiver is the asker, whoever learns.
 const SimilarSuite = "similar"
 
+// NamesSuite is the same for records with keys: first these meet, then vectors of candidates are
+// compared. An answer that names it names SimilarSuite too.
+const NamesSuite = "names"
+
+// Similar reports whether a run compares vectors.
+func (r Run) Similar() bool { return r.Suite == SimilarSuite || r.Suite == NamesSuite }
+
 // Runs derives from the terms which suites run, in which order and direction. One
 // run serves both sides when both learn which items are shared. Vectors are compared in one
 // run, in which the proposer asks.
@@ -268,7 +275,11 @@ func (m *Machine) Runs() []Run {
 	both := t.Proposer == terms.IDs && t.Responder == terms.IDs
 	var runs []Run
 	if t.Open() && m.exactSuite() == SimilarSuite {
-		return []Run{m.run(terms.IDs, true, both)}
+		r := m.run(terms.IDs, true, both)
+		if _, ok := suite(m.answer.Suites, NamesSuite); ok {
+			r.Suite = NamesSuite
+		}
+		return []Run{r}
 	}
 	if t.Proposer != terms.None {
 		runs = append(runs, m.run(t.Proposer, true, both))
@@ -332,7 +343,7 @@ func Fits(t terms.Terms, class uint32) bool {
 
 // exactSuite is the suite that the responder chose for mode ids, which may be similar.
 func (m *Machine) exactSuite() string {
-	i := slices.IndexFunc(m.answer.Suites, func(k SuiteKey) bool { return k.Name != CountSuite })
+	i := slices.IndexFunc(m.answer.Suites, func(k SuiteKey) bool { return k.Name != CountSuite && k.Name != NamesSuite })
 	if i < 0 {
 		return ""
 	}

@@ -297,6 +297,25 @@ func TestRunsOfSimilarVectors(t *testing.T) {
 			}
 		}
 	}
+	keys := SuiteKey{Name: NamesSuite, Public: bytes.Repeat([]byte{6}, 32)}
+	named := newPair(t)
+	named.offer.Suites, named.answer.Suites = append(public(4), SuiteKey{Name: NamesSuite}), append(public(5), keys)
+	named.answer.Terms = terms.Widest(terms.IDs, terms.None)
+	if one, _ := named.agreed(t); len(one.Runs()) != 1 || one.Runs()[0].Suite != NamesSuite || !one.Runs()[0].Similar() {
+		t.Errorf("with keys the runs are %+v", one.Runs())
+	}
+	alone := newPair(t)
+	alone.offer.Suites, alone.answer.Suites = append(public(4), SuiteKey{Name: NamesSuite}), []SuiteKey{keys}
+	alone.answer.Terms = terms.Widest(terms.IDs, terms.None)
+	one, err := Propose(alone.offer, alone.proposer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	digestAlone := one.offer.digest(one.rec.Offer.Body)
+	alone.answer.Offer = digestAlone[:]
+	_, err = one.Step(alone.signAnswer(t, one, alone.answer), testNow+5000)
+	wantCode(t, err, wire.Malformed) // keys without vectors
+
 	p := newPair(t)
 	p.offer.Suites = append(public(4), SuiteKey{Name: CountSuite})
 	p.answer.Suites = append(public(5), SuiteKey{Name: CountSuite})

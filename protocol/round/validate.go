@@ -96,13 +96,18 @@ func (a Answer) suitesFit(o Offer) error {
 		if _, ok := suite(o.Suites, k.Name); !ok {
 			return fault(wire.UnsupportedVersion, "the answer names a suite that was not offered")
 		}
-		if k.Name == CountSuite {
+		switch k.Name {
+		case CountSuite:
 			counting++
-		} else {
+		case NamesSuite:
+		default:
 			exact++
 		}
 	}
 	_, similar := suite(a.Suites, SimilarSuite)
+	if _, names := suite(a.Suites, NamesSuite); names && !similar {
+		return fault(wire.Malformed, "the answer's suites do not fit its terms")
+	}
 	if (exact == 1) != ids || exact > 1 || (counting == 1) != count || similar && count {
 		return fault(wire.Malformed, "the answer's suites do not fit its terms")
 	}

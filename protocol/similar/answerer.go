@@ -102,7 +102,7 @@ func newAnswering(p *he.Parameters, s *agreed, l *list, head []byte) (*answering
 func (a *answering) replies(ctx context.Context, first, blocks int) ([]reply, error) {
 	for len(a.ready) < blocks {
 		from := first + len(a.ready)
-		made, err := a.make(ctx, from)
+		made, err := a.build(ctx, from)
 		if err != nil {
 			return nil, err
 		}
@@ -113,10 +113,10 @@ func (a *answering) replies(ctx context.Context, first, blocks int) ([]reply, er
 	return out, nil
 }
 
-// make makes the replies of a block, and of those after it that cost little besides.
-func (a *answering) make(ctx context.Context, first int) ([]reply, error) {
+// build makes the replies of a block, and of those after it that cost little besides.
+func (a *answering) build(ctx context.Context, first int) ([]reply, error) {
 	if a.session.listing != nil {
-		return a.makeListed(ctx, first)
+		return a.buildListed(ctx, first)
 	}
 	l := a.session.layout
 	step := min(max(1, l.Step()/l.Templates()), a.session.replies-first%a.session.replies)
@@ -146,8 +146,8 @@ func (a *answering) make(ctx context.Context, first int) ([]reply, error) {
 	return made, nil
 }
 
-// makeListed makes the replies of a block of candidates, one after the other.
-func (a *answering) makeListed(ctx context.Context, block int) ([]reply, error) {
+// buildListed makes the replies of a block of candidates, one after the other.
+func (a *answering) buildListed(ctx context.Context, block int) ([]reply, error) {
 	vectors, inputs, err := a.list.read(ctx, a.session.templates(block))
 	if err != nil {
 		return nil, err
