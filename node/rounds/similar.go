@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -101,6 +102,16 @@ func likenessIn(suites []round.SuiteKey) (similar.Terms, error) {
 	return t, nil
 }
 
+// mostThreshold is the largest threshold for which no vector of a kind is too long: a score less
+// the threshold must have sixteen bits.
+func mostThreshold(kind indicator.Kind, dimension int) int {
+	if kind == indicator.Person {
+		return person.MaxThreshold
+	}
+	norm := 127 + int(math.Ceil(math.Sqrt(float64(dimension))/2)) // of a unit vector, rounded
+	return min(similar.MaxThreshold, 1<<15-1-norm*norm)
+}
+
 // fitsSimilar checks what depends on programs alone in an offer to compare vectors.
 func fitsSimilar(o round.Offer, kind indicator.Kind) error {
 	t, err := likenessIn(o.Suites)
@@ -111,6 +122,8 @@ func fitsSimilar(o round.Offer, kind indicator.Kind) error {
 		return &wire.ProtocolError{Code: wire.Malformed, Err: errors.New("similar records are not counted")}
 	case kind == indicator.Person && (t.Model != personModel() || t.Dimension != person.Dimensions):
 		return &wire.ProtocolError{Code: wire.UnsupportedVersion, Err: errors.New("the two sides derive other vectors from names")}
+	case t.Threshold > mostThreshold(kind, t.Dimension):
+		return &wire.ProtocolError{Code: wire.Malformed, Err: errors.New("the threshold is above what scores of the kind have room for")}
 	}
 	return nil
 }
@@ -151,6 +164,9 @@ func session(o round.Offer, a round.Answer) (comparison, error) {
 	agreed, err := likenessIn(a.Suites)
 	if err != nil {
 		return comparison{}, err
+	}
+	if agreed.Threshold > mostThreshold(indicator.Kind(o.Kind), agreed.Dimension) {
+		return fail(wire.Malformed, errors.New("the threshold is above what scores of the kind have room for"))
 	}
 	if agreed.Model != offered.Model || agreed.Dimension != offered.Dimension || agreed.Threshold < offered.Threshold {
 		return fail(wire.AboveGrant, errors.New("the answer is about other vectors than the offer, or goes below its threshold"))
@@ -243,8 +259,8 @@ func (s *Service) likens(ctx context.Context, r Request, p *prepared) (err error
 func (p *prepared) choose(asked int) error {
 	least, fixed := int(p.grant.MinScore), p.ask.like.threshold
 	switch {
-	case asked < 0 || asked > similar.MaxThreshold:
-		return fmt.Errorf("a threshold is 1 to %d", similar.MaxThreshold)
+	case max(asked, least) > mostThreshold(p.ask.kind, p.ask.like.dimension), asked < 0:
+		return fmt.Errorf("a threshold is 1 to %d for records of this kind", mostThreshold(p.ask.kind, p.ask.like.dimension))
 	case fixed > 0 && asked > 0 && asked != fixed:
 		return fmt.Errorf("the threshold with this partner is %d until the month ends: answers under several would add up to a score", fixed)
 	case fixed > 0 && fixed < least, fixed == 0 && asked > 0 && asked < least:

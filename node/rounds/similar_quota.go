@@ -73,8 +73,8 @@ func (s *Service) settleThreshold(ctx context.Context, a *ask, g policy.Grant) (
 		return err
 	})
 	a.like.threshold = max(a.like.threshold, int(g.MinScore))
-	if fixed == 0 {
-		return err == nil, err
+	if fixed == 0 || err != nil {
+		return err == nil && a.like.threshold <= mostThreshold(a.kind, a.like.dimension), err
 	}
 	ok := a.like.threshold <= int(fixed)
 	a.like.threshold = int(fixed)

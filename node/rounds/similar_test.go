@@ -14,6 +14,7 @@ import (
 	"entente/node/rounds"
 	"entente/node/store"
 	"entente/protocol/indicator"
+	"entente/protocol/names"
 	"entente/protocol/person"
 	"entente/protocol/round"
 	"entente/protocol/similar"
@@ -188,6 +189,55 @@ func TestOpenings(t *testing.T) {
 			t.Errorf("%d snapshots are left: %v", n, err)
 		}
 		w.halt(au)
+	})
+}
+
+// Longer lists meet by keys first; the result is the same, the pairs that are counted are the most
+// candidates that there may be, and both sides' parts can be recomputed.
+func TestNamesByKeys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, pilot, "AU", "ID")
+		a, b := suspects()
+		w.persons("AU", "names", append(a, strangers("xv", 560)...)...)
+		w.persons("ID", "names", append(b, strangers("ug", 560)...)...)
+		au, id := w.fresh("AU"), w.fresh("ID")
+		plan, err := au.Plan(t.Context(), namesRequest("ID"))
+		must(t, err)
+		bound := int64(names.Bound(640, 640))
+		if plan.Pairs != bound || plan.Bytes < 1<<20 || plan.Seconds <= 0 || !slices.ContainsFunc(plan.Warnings, func(s string) bool { return strings.Contains(s, "keys") }) {
+			t.Errorf("the plan is %+v", plan)
+		}
+		w.net.arm(40) // in the middle, both machines go down
+		name := w.propose(au, namesRequest("ID"))
+		<-w.net.stopped
+		w.net.halt()
+		w.halt(au, id)
+		w.net.heal()
+		au, id = w.start("AU", au.dir), w.start("ID", id.dir)
+		for _, s := range []*side{au, id} {
+			v := w.wait(s, name)
+			if v.State != "done" {
+				t.Fatalf("%s: the round is %s: %s", s.id, v.State, v.Note)
+			}
+			if got := births(w.values(s, name)); !slices.Equal(got, []string{"1979-11-30", "1985-03-12"}) {
+				t.Errorf("%s found those born on %v", s.id, got)
+			}
+			if n := w.counter(s, map[string]string{"AU": "ID", "ID": "AU"}[s.id], "pairs 2030-01"); n != bound {
+				t.Errorf("%s has counted %d pairs", s.id, n)
+			}
+		}
+		asker, err := au.Opening(t.Context(), name, false)
+		must(t, err)
+		answerer, err := id.Opening(t.Context(), name, false)
+		must(t, err)
+		found, err := au.CompareOpenings(t.Context(), asker, answerer)
+		must(t, err)
+		for _, f := range found {
+			if !f.Agrees {
+				t.Errorf("%s: %s", f.Member, f.Message)
+			}
+		}
+		w.halt(au, id)
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"entente/crypto/he"
 	"entente/crypto/transcript"
 	"entente/protocol/exact"
 	"entente/protocol/similar"
@@ -96,3 +97,32 @@ func (s *Session) digest() [32]byte {
 // place, where invented records of eighteen cultures have some 3 in lists of 20,000 (twice as
 // many in lists twice as long).
 func Bound(probes, templates int) int { return min(similar.MaxCandidates, 64*(probes+templates)) }
+
+// Estimated costs, from "entente bench names" on one core without AVX-512.
+const (
+	replySeconds      = 1.8e-3 // of a reply to a batch of 4,096 probes, both sides
+	ciphertextSeconds = 0.4e-3 // of one of a query
+	pairBytes         = 120
+	pairsPerRecord    = 3 // candidates of lists of 20,000; proportional to the length
+)
+
+// costs are how many ciphertexts, replies and candidates a run is expected to have.
+func (s *Session) costs() (ciphertexts, replies, pairs int64) {
+	batches := int64((s.Probes + he.Degree - 1) / he.Degree)
+	pairs = int64(s.Templates) * int64(s.Probes) * pairsPerRecord / 20_000
+	return batches * int64(s.Dimension+1), int64(s.Templates), pairs
+}
+
+// Bytes estimates what a run sends in both directions.
+func (s *Session) Bytes() int64 {
+	keys, _ := exact.Estimate(keySuite, s.exact().Receiver, s.exact().Sender, true)
+	ciphertexts, replies, pairs := s.costs()
+	return keys + ciphertexts*he.CiphertextSize + replies*int64(he.Layout{Slots: he.Degree, Split: 1}.ReplySize()/2) + pairs*pairBytes
+}
+
+// Seconds estimates the processor time of both sides together.
+func (s *Session) Seconds() float64 {
+	_, keys := exact.Estimate(keySuite, s.exact().Receiver, s.exact().Sender, true)
+	ciphertexts, replies, _ := s.costs()
+	return keys + float64(ciphertexts)*ciphertextSeconds + float64(replies)*replySeconds
+}
