@@ -23,7 +23,7 @@ type tallyBench struct {
 	proposal  tally.Proposal
 	collector *machine.Collector
 	sides     map[string]*tallySide
-	counts    map[string][]uint32
+	counts    map[string]tally.Counts
 	line      *wire.Conn // what all frames go over, in both directions
 }
 
@@ -31,10 +31,10 @@ type tallyBench struct {
 const tallyNow = int64(1_800_000_000_000)
 
 // runTally counts corridors between so many places: every member contributes, some hold the
-// key, as many as the ledger's quorum among them open the sum. It has no noise, which is
-// measured with its sampler, and compares each cell with the sum in the clear.
+// key, as many as the ledger's quorum among them open the sum. It has no noise, so that it can
+// compare each cell with the sum in the clear.
 func runTally(ctx context.Context, m *meter, p Params) error {
-	b := &tallyBench{m: m, places: int(p["places"]), sides: map[string]*tallySide{}, counts: map[string][]uint32{}, line: wire.NewConn(&bytes.Buffer{})}
+	b := &tallyBench{m: m, places: int(p["places"]), sides: map[string]*tallySide{}, counts: map[string]tally.Counts{}, line: wire.NewConn(&bytes.Buffer{})}
 	if err := m.prepare("invent", func() error { return b.invent(int(p["members"]), int(p["holders"])) }); err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (b *tallyBench) invent(members, holders int) error {
 		return err
 	}
 	p := tally.Proposal{
-		Version: tally.Version, Tally: make([]byte, tally.IDSize), Roster: make([]byte, 32), Collector: tallyName(0),
+		Version: tally.Version, Tally: make([]byte, tally.IDSize), Roster: make([]byte, 32), Collector: tallyCollector,
 		Created: tallyNow, Deadline: tallyNow + 1, Purpose: "bench", Basis: "bench", Rules: make([]byte, 32),
 		Question:  tally.Question{Kind: tally.Corridors, Dimensions: []tally.Dimension{{Name: "origin"}, {Name: "destination"}}},
 		Threshold: uint8(checkpoint.Quorum(holders)), Minimum: tally.MinContributor, Cap: 1, Limit: tally.MinLimit,
@@ -95,7 +95,6 @@ func (b *tallyBench) invent(members, holders int) error {
 		}
 		return nil
 	}
-	seals := tallySeals{}
 	for i := range max(members, holders) {
 		name := tallyName(i)
 		if i < members {
@@ -108,21 +107,37 @@ func (b *tallyBench) invent(members, holders int) error {
 			return err
 		}
 		identity := machine.Identity{Self: name, Key: keys[name], PublicKey: public}
-		if b.sides[name], err = newTallySide(identity, arithmetic, seals); err != nil {
+		if b.sides[name], err = newTallySide(identity, arithmetic); err != nil {
 			return err
 		}
-		random := mathrand.New(mathrand.NewPCG(uint64(i), 0))
-		for range b.places * b.places {
-			b.counts[name] = append(b.counts[name], uint32(random.IntN(50)))
+		if b.counts[name], err = tallyCounts(p, uint64(i)); err != nil {
+			return err
 		}
+	}
+	if keys[p.Collector], err = sign.Generate(); err != nil {
+		return err
 	}
 	if _, err := rand.Read(p.Tally); err != nil {
 		return err
 	}
 	b.proposal = p
-	c := machine.CollectorConfig{Identity: b.sides[p.Collector].config.Identity, Arithmetic: arithmetic, Store: tallyShelf{}}
+	identity := machine.Identity{Self: p.Collector, Key: keys[p.Collector], PublicKey: public}
+	c := machine.CollectorConfig{Identity: identity, Arithmetic: arithmetic, Store: tallyShelf{}}
 	b.collector, err = machine.Propose(p, c, tallyNow)
 	return err
+}
+
+// tallyCollector is the member that collects, which does not contribute.
+const tallyCollector = "collector"
+
+// tallyCounts invents a member's counts.
+func tallyCounts(p tally.Proposal, member uint64) (tally.Counts, error) {
+	random := mathrand.New(mathrand.NewPCG(member, 0))
+	cells := make([]uint32, p.Question.Cells())
+	for i := range cells {
+		cells[i] = uint32(random.IntN(50))
+	}
+	return tally.ParseCounts(p, cells)
 }
 
 func tallyName(i int) string { return fmt.Sprintf("M%02d", i) }
@@ -216,7 +231,7 @@ func tallyPhase(k wire.Kind) string {
 	switch k {
 	case tally.KindProposal:
 		return "accept"
-	case tally.KindKeyCall:
+	case tally.KindKeyCall, tally.KindAcceptance:
 		return "deal"
 	case tally.KindPart, tally.KindPublic, tally.KindSealed:
 		return "make key"
@@ -235,7 +250,7 @@ func (b *tallyBench) wrong() (wrong int, err error) {
 	}
 	sums := make([]int32, b.places*b.places)
 	for _, name := range b.proposal.Contributors {
-		for i, n := range b.counts[name] {
+		for i, n := range b.counts[name].Values() {
 			sums[i] += int32(n)
 		}
 	}

@@ -215,7 +215,7 @@ func TestContributionsRefused(t *testing.T) {
 	r := at(t, Contributing)
 	me, other := name(1), name(2)
 	for _, n := range r.names {
-		if _, err := r.members[n].Contribute(r.counts[n], r.now); err != nil {
+		if _, err := r.members[n].Contribute(r.table(t, n), r.now); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -373,7 +373,7 @@ func TestStoreFails(t *testing.T) {
 			}
 		}
 		for _, m := range r.names {
-			if _, err := r.members[m].Contribute(r.counts[m], r.now); err != nil {
+			if _, err := r.members[m].Contribute(r.table(t, m), r.now); err != nil {
 				t.Fatal(err)
 			}
 		}

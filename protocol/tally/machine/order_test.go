@@ -58,7 +58,7 @@ func recorded(t *testing.T) (r *rig, toMembers, toCollector []told, members, col
 			continue
 		}
 		for _, n := range r.names {
-			sent, err := r.members[n].Contribute(r.counts[n], r.now)
+			sent, err := r.members[n].Contribute(r.table(t, n), r.now)
 			if err != nil {
 				t.Fatal(err)
 			}
