@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"entente/crypto/he/collective"
+	"entente/crypto/he/sample"
 	"entente/crypto/sign"
 	"entente/protocol/checkpoint"
 	"entente/protocol/tally"
@@ -31,11 +32,12 @@ type tallyBench struct {
 const tallyNow = int64(1_800_000_000_000)
 
 // runTally counts corridors between so many places: every member contributes, some hold the
-// key, as many as the ledger's quorum among them open the sum. It has no noise, so that it can
-// compare each cell with the sum in the clear.
+// key, as many as the ledger's quorum among them open the sum. Each cell is compared with the sum
+// in the clear, to which the noise is added that members would open to an auditor.
 func runTally(ctx context.Context, m *meter, p Params) error {
 	b := &tallyBench{m: m, places: int(p["places"]), sides: map[string]*tallySide{}, counts: map[string]tally.Counts{}, line: wire.NewConn(&bytes.Buffer{})}
-	if err := m.prepare("invent", func() error { return b.invent(int(p["members"]), int(p["holders"])) }); err != nil {
+	proposal := tallyProposal(b.places, int(p["members"]), int(p["holders"]), uint32(p["epsilon"]))
+	if err := m.prepare("invent", func() error { return b.invent(proposal) }); err != nil {
 		return err
 	}
 	if err := b.talk(ctx); err != nil {
@@ -70,23 +72,37 @@ func runTally(ctx context.Context, m *meter, p Params) error {
 	return nil
 }
 
-// invent makes members, counts and the proposal. Each member has
-// other counts in each cell, so that one that went astray is seen.
-func (b *tallyBench) invent(members, holders int) error {
-	arithmetic, err := collective.New()
-	if err != nil {
-		return err
-	}
+// tallyProposal asks for corridors between so many places, with noise of which a majority of the
+// members adds up to ε.
+func tallyProposal(places, members, holders int, epsilonMilli uint32) tally.Proposal {
+	minimum := max(tally.MinContributor, members/2+1)
 	p := tally.Proposal{
 		Version: tally.Version, Tally: make([]byte, tally.IDSize), Roster: make([]byte, 32), Collector: tallyCollector,
 		Created: tallyNow, Deadline: tallyNow + 1, Purpose: "bench", Basis: "bench", Rules: make([]byte, 32),
 		Question:  tally.Question{Kind: tally.Corridors, Dimensions: []tally.Dimension{{Name: "origin"}, {Name: "destination"}}},
-		Threshold: uint8(checkpoint.Quorum(holders)), Minimum: tally.MinContributor, Cap: 1, Limit: tally.MinLimit,
+		Threshold: uint8(checkpoint.Quorum(holders)), Minimum: uint8(minimum),
+		Cap: 1, EpsilonMilli: epsilonMilli, NoiseOf: uint8(minimum - 1), Limit: tally.MinLimit,
 	}
 	for i := range p.Question.Dimensions {
-		for n := range b.places {
+		for n := range places {
 			p.Question.Dimensions[i].Labels = append(p.Question.Dimensions[i].Labels, fmt.Sprint(n))
 		}
+	}
+	for i := range members {
+		p.Contributors = append(p.Contributors, tallyName(i))
+	}
+	for i := range holders {
+		p.Holders = append(p.Holders, tallyName(i))
+	}
+	return p
+}
+
+// invent makes members and counts for a proposal, and proposes it. Each member has other counts
+// in each cell, so that one that went astray is seen.
+func (b *tallyBench) invent(p tally.Proposal) error {
+	arithmetic, err := collective.New()
+	if err != nil {
+		return err
 	}
 	keys := map[string]*sign.PrivateKey{}
 	public := func(name string) *sign.PublicKey {
@@ -95,14 +111,8 @@ func (b *tallyBench) invent(members, holders int) error {
 		}
 		return nil
 	}
-	for i := range max(members, holders) {
+	for i := range max(len(p.Contributors), len(p.Holders)) {
 		name := tallyName(i)
-		if i < members {
-			p.Contributors = append(p.Contributors, name)
-		}
-		if i < holders {
-			p.Holders = append(p.Holders, name)
-		}
 		if keys[name], err = sign.Generate(); err != nil {
 			return err
 		}
@@ -253,6 +263,13 @@ func (b *tallyBench) wrong() (wrong int, err error) {
 		for i, n := range b.counts[name].Values() {
 			sums[i] += int32(n)
 		}
+		noise, err := b.noise(name)
+		if err != nil {
+			return 0, err
+		}
+		for i, n := range noise {
+			sums[i] += int32(n)
+		}
 	}
 	want := tally.Suppress(sums, b.proposal.Limit)
 	for i, n := range release.Cells {
@@ -261,4 +278,18 @@ func (b *tallyBench) wrong() (wrong int, err error) {
 		}
 	}
 	return wrong, nil
+}
+
+// noise draws a member's noise again from what it opens.
+func (b *tallyBench) noise(name string) ([]int64, error) {
+	o, err := b.sides[name].member.Opening()
+	if err != nil {
+		return nil, err
+	}
+	split, err := b.proposal.Noise()
+	if err != nil {
+		return nil, err
+	}
+	seed := tally.NoiseSeed(o.Seed, [32]byte(o.Key))
+	return split.DrawFrom(sample.New(tally.NoiseStream, seed, 0), len(o.Counts))
 }

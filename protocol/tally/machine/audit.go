@@ -29,8 +29,8 @@ type Sent struct {
 // in its sum: then these counts, with noise drawn from the seed that the contributor committed
 // to before the key was called for, are what it contributed. The release must be the one that
 // members have, not one that the contributor or the collector shows to the auditor alone: it
-// fixes the key call, and so the commitment. Signatures are verified under the keys of the
-// roster that publicKey knows.
+// fixes the key call, and so the commitment. Signatures are verified under the keys that
+// publicKey knows, of the roster that the proposal names.
 //
 // ErrAudit, tally.ErrCount or a wire.ProtocolError says what does not agree. What it cannot
 // show: that the counts are true.
@@ -160,6 +160,9 @@ func (k *Collector) Audit() error {
 	if err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}
+	if err := k.auditOwn(key); err != nil {
+		return fmt.Errorf("audit: messages of the collector: %w", err)
+	}
 	for _, d := range k.keyCall.Contributors {
 		if _, err := k.auditAcceptance(k.proposal.Contributors[d.Place], d); err != nil {
 			return fmt.Errorf("audit: acceptance of %q: %w", k.proposal.Contributors[d.Place], err)
@@ -195,6 +198,30 @@ func (k *Collector) Audit() error {
 		return fmt.Errorf("audit: %w: the release is another", ErrAudit)
 	}
 	return k.release.Check(k.proposal, k.digest)
+}
+
+// auditOwn checks what the collector signed itself: an auditor that read it must be able to show
+// it to others, and each message has to name the one before.
+func (k *Collector) auditOwn(key *collective.Key) error {
+	public := k.PublicKey(k.proposal.Collector)
+	for _, m := range []struct {
+		signed tally.Signed
+		domain sign.Domain
+		into   any
+	}{
+		{k.rec.Proposal, tally.DomainProposal, &tally.Proposal{}}, {k.rec.KeyCall, tally.DomainKeyCall, &tally.KeyCall{}},
+		{k.rec.Request, tally.DomainRequest, &tally.Request{}}, {k.rec.Release, tally.DomainRelease, &tally.Release{}},
+	} {
+		if err := tally.Open(m.signed, public, m.domain, m.into); err != nil {
+			return err
+		}
+	}
+	call, request, digest, r := tally.Digest(k.rec.KeyCall, tally.DomainKeyCall), tally.Digest(k.rec.Request, tally.DomainRequest), key.Digest(), k.release
+	if !bytes.Equal(r.Call, call[:]) || !bytes.Equal(r.Request, request[:]) || !bytes.Equal(r.Included, k.request.Included) ||
+		!bytes.Equal(r.Key, digest[:]) || !bytes.Equal(k.request.Key, digest[:]) {
+		return ErrAudit
+	}
+	return nil
 }
 
 // auditAcceptance returns an acceptance that is the one that the key was called for with.

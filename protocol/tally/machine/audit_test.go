@@ -286,3 +286,57 @@ func TestOpeningOfWhoIsNotInTheSum(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestAuditOfTheCollectorsMessages: a record whose messages are not signed, or do not name each
+// other, is no record of the tally.
+func TestAuditOfTheCollectorsMessages(t *testing.T) {
+	r := noisy(t, corridors(3))
+	by := r.configs[collecting].Key
+	other := r.configs[name(1)].Key
+	for what, change := range map[string]func(*collectorRecord){
+		"a proposal by another": func(c *collectorRecord) {
+			c.Proposal = signed(t, other, tally.DomainProposal, c.Proposal, func(*tally.Proposal) {})
+		},
+		"a key call by another": func(c *collectorRecord) {
+			c.KeyCall = signed(t, other, tally.DomainKeyCall, c.KeyCall, func(*tally.KeyCall) {})
+		},
+		"a request by another": func(c *collectorRecord) {
+			c.Request = signed(t, other, tally.DomainRequest, c.Request, func(*tally.Request) {})
+		},
+		"a release by another": func(c *collectorRecord) {
+			c.Release = signed(t, other, tally.DomainRelease, c.Release, func(*tally.Release) {})
+		},
+		"a request under another key": func(c *collectorRecord) {
+			c.Request = signed(t, by, tally.DomainRequest, c.Request, func(q *tally.Request) { q.Key[0] ^= 1 })
+		},
+		"a release of another call": func(c *collectorRecord) {
+			c.Release = signed(t, by, tally.DomainRelease, c.Release, func(q *tally.Release) { q.Call[0] ^= 1 })
+		},
+		"a release under another key": func(c *collectorRecord) {
+			c.Release = signed(t, by, tally.DomainRelease, c.Release, func(q *tally.Release) { q.Key[0] ^= 1 })
+		},
+		"a release of another sum": func(c *collectorRecord) {
+			c.Release = signed(t, by, tally.DomainRelease, c.Release, func(q *tally.Release) { q.Request[0] ^= 1 })
+		},
+		"another acceptance called": func(c *collectorRecord) {
+			c.KeyCall = signed(t, by, tally.DomainKeyCall, c.KeyCall, func(q *tally.KeyCall) { q.Contributors[0].Digest[0] ^= 1 })
+		},
+	} {
+		k := copied(t, r)
+		change(&k.rec)
+		b, err := k.Record()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if k, err = LoadCollector(b, k.CollectorConfig); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		var broke *wire.ProtocolError
+		if err := k.Audit(); !errors.Is(err, ErrAudit) && !errors.As(err, &broke) {
+			t.Errorf("%s passes: %v", what, err)
+		}
+	}
+	if err := copied(t, r).Audit(); err != nil {
+		t.Error(err)
+	}
+}

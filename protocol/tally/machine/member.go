@@ -380,8 +380,15 @@ func (m *Member) takeRelease(s tally.Signed) ([]tally.Message, error) {
 // checkRelease compares a release with what this member knows of the tally, if it has come so
 // far: the call that it answered, its key, and the sum that it shared.
 func (m *Member) checkRelease(r tally.Release) error {
-	if call := tally.Digest(m.rec.KeyCall, tally.DomainKeyCall); len(m.rec.KeyCall.Body) > 0 && !bytes.Equal(r.Call, call[:]) {
-		return fault(wire.Altered, "the release is of another key call than this member answered")
+	if len(m.rec.KeyCall.Body) > 0 {
+		if call := tally.Digest(m.rec.KeyCall, tally.DomainKeyCall); !bytes.Equal(r.Call, call[:]) {
+			return fault(wire.Altered, "the release is of another key call than this member answered")
+		}
+		for _, place := range r.Included {
+			if _, called := tally.Find(m.keyCall.Contributors, place); !called {
+				return fault(wire.Malformed, "a member that the key was not called for is in the release")
+			}
+		}
 	}
 	if m.key != nil {
 		if key := m.key.Digest(); !bytes.Equal(r.Key, key[:]) {
