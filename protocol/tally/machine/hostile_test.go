@@ -295,6 +295,25 @@ func TestContributeOnce(t *testing.T) {
 	if _, err := r.members[me].Contribute(tally.NewCounts(r.proposal), r.now); !errors.Is(err, ErrState) {
 		t.Errorf("other counts are contributed: %v", err)
 	}
+	// A node that starts again draws its noise before the collector asks, and not after the end.
+	if m := fresh(t, r, me); m.sent == nil {
+		t.Error("the contribution is computed while the collector waits")
+	}
+	ended := fresh(t, r, me)
+	ended.End()
+	if b, err := ended.Record(); err != nil {
+		t.Fatal(err)
+	} else if m, err := LoadMember(b, r.configs[me]); err != nil || m.sent != nil {
+		t.Errorf("what is over is computed again: %v", err)
+	}
+	if _, err := ended.Opening(); err != nil {
+		t.Errorf("a tally that is over cannot be opened: %v", err)
+	}
+	if m := fresh(t, r, name(2)); len(m.rec.Seed) == 0 {
+		t.Error("a member that has not contributed has no seed")
+	} else if m.End(); len(m.rec.Seed) > 0 {
+		t.Error("a seed that nothing came of is kept")
+	}
 	// A record whose seed or counts are others is seen, not sent under the same signature.
 	for what, change := range map[string]func(*Member){
 		"another seed":  func(m *Member) { m.rec.Seed[0] ^= 1 },

@@ -182,7 +182,10 @@ func LoadMember(b []byte, c MemberConfig) (*Member, error) {
 		}
 		m.key = k
 	}
-	return m, m.loadContribution()
+	if err := m.loadContribution(); err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
 // loadContribution computes again what this member contributed, as long as it may be wanted:
