@@ -19,6 +19,11 @@ func PartCommitment(proposal [32]byte, holder string, public []byte) [32]byte {
 	return transcript.Digest("entente/tally/part-commitment/1", proposal[:], []byte(holder), public)
 }
 
+// CallNote names, in a member's journal, the key call of a proposal that it has answered.
+func CallNote(proposal [32]byte, member string) [32]byte {
+	return transcript.Digest("entente/tally/answered-call/1", proposal[:], []byte(member))
+}
+
 // SealInfo binds what is sealed to its place: of which key call, by which dealer, for which.
 func SealInfo(call [32]byte, from, to uint8) [32]byte {
 	return transcript.Digest("entente/tally/seal/1", call[:], []byte{from}, []byte{to})

@@ -22,7 +22,8 @@ type Entry struct {
 }
 
 // Journal is a holder's durable memory of what it shared. Entries are never deleted: one
-// that is lost allows a second share, which opens the key.
+// that is lost allows a second share, which opens the key. Protocols may note other things under
+// keys of their own that must be one for good, without a share: the first note stays.
 //
 // No share is computed under a key from another life than the journal's. So a restore is
 // handled by its one duty, to draw a new life: everything that the restored store may have

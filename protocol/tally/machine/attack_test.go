@@ -102,43 +102,65 @@ func TestForwardSecrecy(t *testing.T) {
 	}
 }
 
-// TestRecordPutBack has all records put back to before the key was called for, but for one
-// holder's journal. The collector calls for another key, of fewer dealers, and for its sum: the
-// holder, which has shared a sum of this tally, shares no second one.
-func TestRecordPutBack(t *testing.T) {
-	r := newRig(t, proposal(corridors(3), 4, 4, 3))
+// putBack is a tally of four whose records are, but for the journals, those of when three had
+// accepted, after all four had made a key and contributed. first is the key.
+func putBack(t *testing.T) (r *rig, first [32]byte) {
+	t.Helper()
+	r = newRig(t, proposal(corridors(3), 4, 4, 3))
 	r.random(7, 100)
-	me := name(1)
 	old := map[string]*Member{}
 	for _, n := range r.names[:3] {
 		r.talk(t, n)
 		old[n] = fresh(t, r, n)
 	}
 	collector := copied(t, r)
-	finish := func(contributors ...string) {
-		t.Helper()
-		r.until(t, Contributing)
-		r.until(t, Done)
-		r.contribute(t, contributors...)
-		if err := r.collector.Open(r.names[:3]); err != nil {
-			t.Fatal(err)
-		}
+	r.until(t, Contributing)
+	r.until(t, Done)
+	r.contribute(t, r.names...)
+	if err := r.collector.Open(r.names[:3]); err != nil {
+		t.Fatal(err)
 	}
-	finish(r.names...)
+	me := name(1)
 	if replies, err := feed(r.members[me], r.now, pending(t, r, me)...); err != nil || len(replies) != 2 {
 		t.Fatalf("the first sum is not shared: %v", err)
 	}
-	first := r.members[me].key.Digest()
-
+	first = r.members[me].key.Digest()
 	r.collector, r.members, r.names = collector, old, r.names[:3]
 	r.store = collector.Store.(shelf)
-	for _, n := range r.names {
-		r.members[n].Journal = r.journals[n]
-	}
 	if err := r.collector.Close(); err != nil {
 		t.Fatal(err)
 	}
-	finish(r.names...)
+	return r, first
+}
+
+// TestRecordPutBack: a member whose record was put back to before the key was called for is
+// called for another key, of fewer dealers. Its journal knows that it has answered a call.
+func TestRecordPutBack(t *testing.T) {
+	r, _ := putBack(t)
+	for _, me := range r.names {
+		m := r.members[me]
+		replies, err := feed(m, r.now, pending(t, r, me)...)
+		wantCode(t, me+" is called for a second key", err, wire.Replayed)
+		if len(replies) > 0 || len(m.rec.KeyCall.Body) > 0 {
+			t.Errorf("%s answers", me)
+		}
+	}
+}
+
+// TestSecondSumOfAProposal: should a holder all the same have answered a second call, its journal
+// keeps it from sharing a second sum of the proposal.
+func TestSecondSumOfAProposal(t *testing.T) {
+	r, first := putBack(t)
+	me := name(1)
+	for _, n := range r.names { // the notes of calls are lost, not those of shares
+		delete(r.journals[n].entries, tally.CallNote(r.collector.digest, n))
+	}
+	r.until(t, Contributing)
+	r.until(t, Done)
+	r.contribute(t, r.names...)
+	if err := r.collector.Open(r.names); err != nil {
+		t.Fatal(err)
+	}
 	if r.members[me].key.Digest() == first {
 		t.Fatal("the key is the same")
 	}
@@ -147,3 +169,47 @@ func TestRecordPutBack(t *testing.T) {
 		t.Errorf("a second sum of one tally is shared: %v", err)
 	}
 }
+
+// TestRestoredContributor: a member that holds no key, and was restored since it accepted,
+// neither goes on to make a key nor contributes.
+func TestRestoredContributor(t *testing.T) {
+	p := proposal(corridors(3), 4, 3, 3)
+	r := newRig(t, p)
+	r.random(7, 100)
+	me := name(3)
+	restored := func(m *Member) *Member {
+		m.Journal = &memory{life: collective.Life{99}, entries: map[[32]byte]collective.Entry{}}
+		return m
+	}
+	r.until(t, Contributing)
+	m := restored(fresh(t, r, me))
+	if _, err := feed(m, r.now, pending(t, r, me)...); !errors.Is(err, collective.ErrRestored) || m.Ready() {
+		t.Errorf("it makes a key: %v", err)
+	}
+	r.until(t, Done)
+	m = restored(fresh(t, r, me))
+	if replies, err := m.Contribute(r.table(t, me), r.now); !errors.Is(err, collective.ErrRestored) || len(replies) > 0 || m.contributed() {
+		t.Errorf("it contributes: %v", err)
+	}
+}
+
+// TestJournalFails: a call is not answered if that cannot be noted.
+func TestJournalFails(t *testing.T) {
+	r := at(t, Dealing)
+	me := name(1)
+	called := pending(t, r, me)
+	m := fresh(t, r, me)
+	m.Journal = deaf{r.journals[me]}
+	if replies, err := feed(m, r.now, called...); !errors.Is(err, errDisk) || len(replies) > 0 || len(m.rec.KeyCall.Body) > 0 {
+		t.Errorf("a call is answered all the same: %v", err)
+	}
+	m.Journal = r.journals[me]
+	if replies, err := feed(m, r.now, called...); err != nil || len(replies) != 4 {
+		t.Errorf("it is not answered afterwards: %v", err)
+	}
+}
+
+// deaf is a journal that notes nothing.
+type deaf struct{ *memory }
+
+func (deaf) Record(collective.Entry) (collective.Entry, error) { return collective.Entry{}, errDisk }

@@ -30,7 +30,7 @@ type memberRecord struct {
 	Ended        bool
 	Proposal     tally.Signed
 	Acceptance   tally.Signed
-	Life         []byte // of the journal when the dealing's seed was drawn
+	Life         []byte // of the journal when this member accepted
 	Dealing      []byte // seed; empty if this member deals nothing, or once the key is made
 	Sealing      []byte // private key; likewise
 	Seed         []byte // of the contribution; empty if this member has none to make
@@ -111,7 +111,14 @@ func (m *Member) readProposal() error {
 
 // drawSecrets draws what this member will need, and commits to it in its acceptance: a holder
 // to its part of the key, a contributor to the seed of its contribution.
-func (m *Member) drawSecrets(a *tally.Acceptance) (err error) {
+//
+// The life of the journal is noted first: after a restore all of this is as good as lost.
+func (m *Member) drawSecrets(a *tally.Acceptance) error {
+	life, err := m.Journal.Life()
+	if err != nil {
+		return fmt.Errorf("read journal: %w", err)
+	}
+	m.rec.Life = life[:]
 	if _, holds := m.proposal.Holder(m.Self); holds {
 		if err := m.drawDealing(a); err != nil {
 			return err
@@ -127,14 +134,9 @@ func (m *Member) drawSecrets(a *tally.Acceptance) (err error) {
 	return nil
 }
 
-// drawDealing draws the seed of this member's part of the key, after the life of the journal
-// is noted, and the key that other dealers seal their shares to.
-func (m *Member) drawDealing(a *tally.Acceptance) error {
-	life, err := m.Journal.Life()
-	if err != nil {
-		return fmt.Errorf("read journal: %w", err)
-	}
-	m.rec.Life = life[:]
+// drawDealing draws the seed of this member's part of the key, and the key that other dealers
+// seal their shares to.
+func (m *Member) drawDealing(a *tally.Acceptance) (err error) {
 	if m.rec.Dealing, err = m.draw(collective.SeedSize); err != nil {
 		return err
 	}
@@ -218,8 +220,8 @@ func (m *Member) whole() bool {
 	either := func(b []byte, n int) bool { return len(b) == 0 || len(b) == n }
 	_, contributes := m.proposal.Contributor(m.Self)
 	public, called := len(r.Public) > 0, len(r.KeyCall.Body) > 0
-	return either(r.Life, len(collective.Life{})) && either(r.Dealing, collective.SeedSize) && either(r.Seed, collective.SeedSize) &&
-		either(r.Sealing, sealingSeed) && (len(r.Dealing) == 0 && len(r.Share) == 0 || len(r.Life) > 0) &&
+	return len(r.Life) == len(collective.Life{}) && either(r.Dealing, collective.SeedSize) && either(r.Seed, collective.SeedSize) &&
+		either(r.Sealing, sealingSeed) &&
 		(!m.contributed() || len(r.Seed) > 0 && public && contributes) &&
 		(!public || called) && len(r.Commitments) == len(m.keyCall.Dealers)
 }

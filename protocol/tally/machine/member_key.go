@@ -80,15 +80,41 @@ func (m *Member) takeAcceptance(s tally.Signed) ([]tally.Message, error) {
 	return m.answerCall(in)
 }
 
-// answerCall deals, if this member is to, and notes the call as the one that was answered.
+// answerCall deals, if this member is to, and notes the call as the one that was answered: in
+// the journal too, which keeps this member from answering another one, or encrypting under its
+// key, if its record was put back.
 func (m *Member) answerCall(in *callIntake) (out []tally.Message, err error) {
+	if err := m.sameLife(); err != nil {
+		return nil, fmt.Errorf("answer key call: %w", err)
+	}
 	if place, deals := m.dealer(in.call); deals {
 		if out, err = m.dealt(in, place); err != nil {
 			return nil, err
 		}
 	}
+	call := tally.Digest(in.signed, tally.DomainKeyCall)
+	noted, err := m.Journal.Record(collective.Entry{Key: tally.CallNote(m.digest, m.Self), Request: call})
+	if err != nil {
+		return nil, fmt.Errorf("answer key call: write journal: %w", err)
+	}
+	if noted.Request != call {
+		return nil, fault(wire.Replayed, "another key call was answered before")
+	}
 	m.rec.KeyCall, m.keyCall, m.rec.Commitments = in.signed, in.call, in.commitments
 	return out, nil
+}
+
+// sameLife reports collective.ErrRestored if the store was restored since this member accepted:
+// what it has forgotten may be out already.
+func (m *Member) sameLife() error {
+	life, err := m.Journal.Life()
+	if err != nil {
+		return fmt.Errorf("read journal: %w", err)
+	}
+	if !bytes.Equal(life[:], m.rec.Life) {
+		return collective.ErrRestored
+	}
+	return nil
 }
 
 // dealer is this member's place among the holders, and whether it deals.
@@ -106,12 +132,8 @@ func (m *Member) deal(c tally.KeyCall) (collective.Dealing, error) {
 	if len(m.rec.Dealing) != collective.SeedSize {
 		return collective.Dealing{}, fmt.Errorf("deal: %w", ErrState) // it was erased
 	}
-	life, err := m.Journal.Life()
-	if err != nil {
-		return collective.Dealing{}, fmt.Errorf("deal: read journal: %w", err)
-	}
-	if string(life[:]) != string(m.rec.Life) {
-		return collective.Dealing{}, fmt.Errorf("deal: %w", collective.ErrRestored) // a part may be out already
+	if err := m.sameLife(); err != nil {
+		return collective.Dealing{}, fmt.Errorf("deal: %w", err)
 	}
 	return m.reference().Deal(group(m.proposal, c), [collective.SeedSize]byte(m.rec.Dealing))
 }

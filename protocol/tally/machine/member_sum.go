@@ -13,7 +13,8 @@ import (
 // Contribute encrypts this member's counts, noise included, and returns its contribution. The
 // caller stores the record before it sends it. It happens once: the same counts get the same
 // bytes again, and so does a collector that says that they are wanted. Errors: ErrState,
-// tally.ErrCount for counts that are not for this proposal, and those of signing.
+// tally.ErrCount for counts that are not for this proposal, collective.ErrRestored, and those of
+// the journal and of signing.
 func (m *Member) Contribute(counts tally.Counts, now int64) ([]tally.Message, error) {
 	place, contributes := m.proposal.Contributor(m.Self)
 	_, called := tally.Find(m.keyCall.Contributors, place)
@@ -29,6 +30,9 @@ func (m *Member) Contribute(counts tally.Counts, now int64) ([]tally.Message, er
 		return m.contribution(place), nil
 	case m.contributed():
 		return nil, fmt.Errorf("contribute: %w: other counts were contributed", ErrState)
+	}
+	if err := m.sameLife(); err != nil {
+		return nil, fmt.Errorf("contribute: %w", err)
 	}
 	sent, err := encrypt(m.key, m.proposal, place, m.rec.Seed, values)
 	if err != nil {
