@@ -133,6 +133,9 @@ func TestNoiseOfOneCell(t *testing.T) {
 		t.Fatal(err)
 	}
 	values := make([]int64, 20_000)
+	if testing.Short() {
+		values = values[:2_000]
+	}
 	for i := range values {
 		for member := range byte(p.NoiseOf) {
 			noise, err := drawNoise(p, []byte{31: member}, [32]byte{byte(i), byte(i >> 8)})
