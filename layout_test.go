@@ -86,7 +86,9 @@ func allowed(folder string) []string {
 	switch {
 	case in(folder, "crypto"):
 		return []string{"crypto"}
-	case in(folder, "protocol/indicator", "protocol/wire", "protocol/vectors"):
+	case in(folder, "protocol/indicator"):
+		return []string{"protocol/person"}
+	case in(folder, "protocol/wire", "protocol/vectors"):
 		return nil
 	case in(folder, "protocol"):
 		return []string{"protocol", "crypto"}

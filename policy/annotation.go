@@ -17,6 +17,8 @@ type Duties struct {
 	EpsilonMilli  uint32 `json:"epsilon_milli"`  // noise of a count, ε/1000; 0: exact
 	MinCount      uint32 `json:"min_count"`      // smaller counts are shown as "under" it
 	Approval      bool   `json:"approval"`       // one person has to approve the round
+	// MinScore is the least score from which records may be matched by similarity; 0: not at all.
+	MinScore uint32 `json:"min_score,omitempty"`
 }
 
 // Duties of a permit that says nothing else.
@@ -25,6 +27,9 @@ const (
 	DefaultEpsilonMilli  = 1000
 	DefaultMinCount      = 11
 )
+
+// MaxMinScore is the largest threshold of similarity; it is that of protocol/similar.
+const MaxMinScore = 1<<14 - 1
 
 func defaultDuties() Duties {
 	return Duties{RetentionDays: DefaultRetentionDays, EpsilonMilli: DefaultEpsilonMilli, MinCount: DefaultMinCount, Approval: true}
@@ -36,7 +41,7 @@ func noDuties() Duties { return Duties{RetentionDays: terms.MaxRetentionDays} }
 // stricter merges field by field, exactly as terms.Merge does between two members.
 func (d Duties) stricter(e Duties) Duties {
 	t := terms.Merge(d.terms(), e.terms())
-	return Duties{t.MinItems, t.RetentionDays, t.EpsilonMilli, t.MinCount, d.Approval || e.Approval}
+	return Duties{t.MinItems, t.RetentionDays, t.EpsilonMilli, t.MinCount, d.Approval || e.Approval, max(d.MinScore, e.MinScore)}
 }
 
 func (d Duties) terms() terms.Terms {
@@ -94,6 +99,8 @@ func vocabulary() []annotation {
 		}},
 		{"min_count", true, false, fmt.Sprintf("0 to %d", terms.MaxMinCount),
 			number(0, terms.MaxMinCount, func(d *Duties) *uint32 { return &d.MinCount })},
+		{"min_score", true, false, fmt.Sprintf("1 to %d", MaxMinScore),
+			number(1, MaxMinScore, func(d *Duties) *uint32 { return &d.MinScore })},
 	}
 }
 

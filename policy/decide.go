@@ -64,6 +64,8 @@ type Request struct {
 	PartnerItems  int64     // size class of the partner's; 0 while it is not known
 	ItemsToday    int64     // counted with this partner today, this round not included
 	Standing      bool      // the round goes on; then PartnerItems are the questions of a tag period
+	Pairs         int64     // of records that are compared; 0 if they are matched by equality
+	PairsToday    int64     // compared with this partner today, this round not included
 	Now           time.Time // day boundaries of ItemsToday are the node's matter
 }
 
@@ -117,7 +119,7 @@ func (r Request) validate() error {
 	if r.Asked > terms.IDs {
 		errs = append(errs, terms.ErrMode)
 	}
-	for _, n := range []int64{r.OwnItems, r.PartnerItems, r.ItemsToday} {
+	for _, n := range []int64{r.OwnItems, r.PartnerItems, r.ItemsToday, r.Pairs, r.PairsToday} {
 		if n < 0 || n > maxItems {
 			errs = append(errs, errors.New("a number of items is out of range"))
 			break
@@ -162,6 +164,8 @@ func (r Request) cedar() (*entities, cedar.Request) {
 			"partner_items": types.Long(r.PartnerItems),
 			"items_today":   types.Long(r.ItemsToday),
 			"standing":      types.Boolean(r.Standing),
+			"pairs":         types.Long(r.Pairs),
+			"pairs_today":   types.Long(r.PairsToday),
 			"now":           types.NewDatetime(r.Now),
 		}),
 	}
@@ -179,8 +183,16 @@ func (b *Bundle) Decide(r Request) Decision {
 	if d.Grounds = b.unregistered(r); len(d.Grounds) > 0 {
 		return d
 	}
+	if r.Kind.Similar() && r.Standing {
+		d.Grounds = []Ground{{Rule: defaultRule, Title: "What is matched by similarity takes part in single rounds only", Mode: r.Asked, Forbids: true}}
+		return d
+	}
 	world, question := r.cedar()
-	for mode := r.Asked; mode > terms.None; mode-- {
+	lowest := terms.Count
+	if r.Kind.Similar() {
+		lowest = terms.IDs // nobody counts them
+	}
+	for mode := r.Asked; mode >= lowest; mode-- {
 		question.Action = action(mode)
 		if err := b.conforms(world, question); err != nil {
 			d.Errors = append(d.Errors, err.Error())
@@ -248,10 +260,15 @@ func (b *Bundle) judge(r Request, e types.EntityGetter, q cedar.Request, mode te
 		}
 	}
 	for _, reason := range diagnostic.Reasons {
-		if rule := b.byID[string(reason.PolicyID)]; rule != nil {
-			v.grounds = append(v.grounds, rule.ground(mode))
-			v.duties = v.duties.stricter(rule.duties)
+		rule := b.byID[string(reason.PolicyID)]
+		if rule == nil || r.Kind.Similar() && !rule.forbids && rule.duties.MinScore == 0 {
+			continue // a permit that says nothing of similarity does not open it
 		}
+		v.grounds = append(v.grounds, rule.ground(mode))
+		v.duties = v.duties.stricter(rule.duties)
+	}
+	if !r.Kind.Similar() {
+		v.duties.MinScore = 0
 	}
 	switch {
 	case len(diagnostic.Errors) > 0:

@@ -132,14 +132,14 @@ func TestDutiesMergeStrictest(t *testing.T) {
 		annotations []string
 		want        Duties
 	}{
-		"defaults":        {[]string{""}, Duties{0, 90, 1000, 11, true}},
-		"strict":          {[]string{strict}, Duties{128, 30, 500, 20, false}},
-		"loose":           {[]string{loose}, Duties{64, 365, 0, 0, false}},
-		"both":            {[]string{strict, loose}, Duties{128, 30, 500, 20, false}},
-		"other way":       {[]string{loose, strict}, Duties{128, 30, 500, 20, false}},
-		"with defaults":   {[]string{loose, ""}, Duties{64, 90, 1000, 11, true}},
-		"exact if all do": {[]string{loose, `@exact_count("yes")`}, Duties{64, 90, 0, 11, true}},
-		"spelt out":       {[]string{`@exact_count("no") @approval("one")`}, Duties{0, 90, 1000, 11, true}},
+		"defaults":        {[]string{""}, Duties{0, 90, 1000, 11, true, 0}},
+		"strict":          {[]string{strict}, Duties{128, 30, 500, 20, false, 0}},
+		"loose":           {[]string{loose}, Duties{64, 365, 0, 0, false, 0}},
+		"both":            {[]string{strict, loose}, Duties{128, 30, 500, 20, false, 0}},
+		"other way":       {[]string{loose, strict}, Duties{128, 30, 500, 20, false, 0}},
+		"with defaults":   {[]string{loose, ""}, Duties{64, 90, 1000, 11, true, 0}},
+		"exact if all do": {[]string{loose, `@exact_count("yes")`}, Duties{64, 90, 0, 11, true, 0}},
+		"spelt out":       {[]string{`@exact_count("no") @approval("one")`}, Duties{0, 90, 1000, 11, true, 0}},
 	} {
 		var rules string
 		for i, a := range c.annotations {
@@ -213,7 +213,7 @@ func randomRequest(r *rand.Rand) Request {
 	q := question()
 	q.Partner = []string{"ID", "TH", "MY"}[r.IntN(3)]
 	q.PartnerRole = []string{"state", "ngo"}[r.IntN(2)]
-	q.Kind = indicator.Kinds()[r.IntN(len(indicator.Kinds()))]
+	q.Kind = equalKinds()[r.IntN(len(equalKinds()))]
 	q.Category = indicator.Categories()[r.IntN(len(indicator.Categories()))]
 	q.Purpose = []string{"trafficking", "fraud", "tax"}[r.IntN(3)]
 	q.ListPurpose = []string{q.Purpose, "fraud"}[r.IntN(2)]
@@ -223,6 +223,48 @@ func randomRequest(r *rand.Rand) Request {
 	q.OwnItems, q.PartnerItems = int64(64<<r.IntN(10)), int64(64<<r.IntN(10))
 	q.ItemsToday = int64(r.IntN(30000))
 	return q
+}
+
+// equalKinds are those that are matched by equality.
+func equalKinds() []indicator.Kind {
+	return slices.DeleteFunc(indicator.Kinds(), indicator.Kind.Similar)
+}
+
+// Similarity is opened by permits that say from which score on, for single rounds and ids alone;
+// the strictest of them counts. Rules for equality do not hear of a score.
+func TestSimilarity(t *testing.T) {
+	const all = `permit (principal, action, resource);`
+	names := func(change ...func(*Request)) Request {
+		return question(append([]func(*Request){func(r *Request) { r.Kind = indicator.Person }}, change...)...)
+	}
+	for name, c := range map[string]struct {
+		rules string
+		q     Request
+		mode  terms.Mode
+		score uint32
+	}{
+		"no score":           {pass("a", all), names(), terms.None, 0},
+		"a score":            {pass("a", `@min_score("2000") `+all), names(), terms.IDs, 2000},
+		"two scores":         {pass("a", `@min_score("2000") `+all) + pass("b", `@min_score("2500") `+all), names(), terms.IDs, 2500},
+		"one without":        {pass("a", `@min_score("2000") `+all) + pass("b", `@min_items("65536") `+all), names(), terms.IDs, 2000},
+		"one for counts":     {pass("a", `@min_score("2000") permit (principal, action == Action::"count", resource);`), names(), terms.None, 0},
+		"counted":            {pass("a", `@min_score("2000") `+all), names(func(r *Request) { r.Asked = terms.Count }), terms.None, 0},
+		"standing":           {pass("a", `@min_score("2000") `+all), names(func(r *Request) { r.Standing = true }), terms.None, 0},
+		"forbidden":          {pass("a", `@min_score("2000") `+all) + `@title("f") forbid (principal, action, resource);`, names(), terms.None, 0},
+		"pairs left":         {pass("a", `@min_score("1") permit (principal, action, resource) when { context.pairs_today + context.pairs <= 100 };`), names(func(r *Request) { r.Pairs, r.PairsToday = 60, 40 }), terms.IDs, 1},
+		"pairs used up":      {pass("a", `@min_score("1") permit (principal, action, resource) when { context.pairs_today + context.pairs <= 100 };`), names(func(r *Request) { r.Pairs, r.PairsToday = 60, 41 }), terms.None, 0},
+		"pairs out of range": {pass("a", `@min_score("1") `+all), names(func(r *Request) { r.Pairs = -1 }), terms.None, 0},
+		"equality":           {pass("a", `@min_score("2000") `+all), question(), terms.IDs, 0},
+	} {
+		d := load(t, c.rules).Decide(c.q)
+		if d.Mode != c.mode || d.Duties.MinScore != c.score {
+			t.Errorf("%s: mode %s from a score of %d: %+v", name, d.Mode, d.Duties.MinScore, d.Grounds)
+		}
+	}
+	why := strings.Join(load(t, pass("a", all)).Why(names()), "\n")
+	if !strings.Contains(why, "@min_score") {
+		t.Errorf("what is missing is not said:\n%s", why)
+	}
 }
 
 // reference decides with Cedar over every rule as it is written, without index.

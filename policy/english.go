@@ -43,6 +43,8 @@ var fields = map[string]string{
 	"context.partner_items": "the size of the partner's list",
 	"context.items_today":   "the items already matched with the partner today",
 	"context.standing":      "the round is a standing one",
+	"context.pairs":         "the pairs of records that this round compares",
+	"context.pairs_today":   "the pairs already compared with the partner today",
 	"context.now":           "the time",
 	"action":                "the result",
 }

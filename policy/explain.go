@@ -164,7 +164,10 @@ func (o Opening) sentence() string {
 	if o.Mode == terms.Count {
 		what = "how many entries match"
 	}
-	if o.Rounds == StandingRounds || o.Rounds == SingleRounds && o.Mode == terms.IDs {
+	switch {
+	case o.Duties.MinScore > 0:
+		what = "which entries are alike from a score of " + number(int64(o.Duties.MinScore))
+	case o.Rounds == StandingRounds || o.Rounds == SingleRounds && o.Mode == terms.IDs:
 		what += ", in " + string(o.Rounds) + " rounds only,"
 	}
 	var titles []string

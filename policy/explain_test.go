@@ -115,16 +115,26 @@ func TestRulesListsAll(t *testing.T) {
 func TestExplainThePilot(t *testing.T) {
 	b := pilot(t)
 	got := b.Explain("AU", []Counterpart{{"ID", "state"}, {"TH", "state"}}, noon)
-	if len(got) != 2 {
-		t.Fatalf("%d openings, want one for each direction: %+v", len(got), got)
+	rest := []string{
+		"which entries match on our lists of category suspect and kind phone, document, handle, email, account, wallet or domain, " +
+			`for trafficking, on the legal basis AU-TIP, without further approval: "Pilot with ID: suspects, for trafficking".`,
+		"which entries are alike from a score of 2,000 on our lists of category suspect and kind person, " +
+			`for trafficking, on the legal basis AU-TIP, without further approval: "Pilot with ID: names of suspects that are alike, for trafficking".`,
+		"which entries are alike from a score of 4,839 on our lists of category suspect and kind face, " +
+			`for trafficking, on the legal basis AU-TIP, without further approval: "Pilot with ID: faces of suspects that are alike, for trafficking".`,
 	}
-	const rest = "which entries match on our lists of category suspect and kind phone, document, handle, email, account, wallet or domain, " +
-		`for trafficking, on the legal basis AU-TIP, without further approval: "Pilot with ID: suspects, for trafficking".`
-	if got[0].Sentence != "ID may learn "+rest || got[1].Sentence != "We may learn, with ID, "+rest {
-		t.Errorf("sentences\n%s\n%s", got[0].Sentence, got[1].Sentence)
+	if len(got) != 2*len(rest) {
+		t.Fatalf("%d openings, want three for each direction: %+v", len(got), got)
 	}
-	for _, o := range got {
-		if o.Mode != terms.IDs || !slices.Equal(o.Kinds, indicator.Kinds()) || !slices.Equal(o.Categories, []indicator.Category{"suspect"}) || o.Duties.Approval {
+	for i, o := range got {
+		want := "ID may learn " + rest[i%len(rest)]
+		if i >= len(rest) {
+			want = "We may learn, with ID, " + rest[i%len(rest)]
+		}
+		if o.Sentence != want {
+			t.Errorf("sentence\n%s\nwant\n%s", o.Sentence, want)
+		}
+		if o.Mode != terms.IDs || i%len(rest) == 0 && !slices.Equal(o.Kinds, equalKinds()) || !slices.Equal(o.Categories, []indicator.Category{"suspect"}) || o.Duties.Approval {
 			t.Errorf("opening %+v", o)
 		}
 	}
@@ -171,7 +181,7 @@ func TestExplainIsWhatDecideDoes(t *testing.T) {
 		}
 	}
 	// Documents of four of the five open categories both ways, and for us counts of
-	// all other kinds of the five.
+	// all other kinds of the five, but those that are matched by similarity.
 	if permitted != 4*2+5*6 {
 		t.Errorf("%d requests are permitted", permitted)
 	}

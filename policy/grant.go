@@ -30,14 +30,17 @@ type Proposal struct {
 	OwnItems      int64     // size class of the own snapshot
 	PartnerItems  int64     // size class that the partner stated; 0 while it is not known
 	ItemsToday    int64     // counted with this partner today, this round not included
+	Pairs         int64     // of records that are compared by similarity; 0 while that is not known, or if none are
+	PairsToday    int64     // compared with this partner today, this round not included
 	Standing      bool      // it goes on; then PartnerItems are the questions of a tag period
 	Now           time.Time // the decision's own clock reading
 }
 
 // Grant is what the own rules permit of a proposal, in both directions.
 type Grant struct {
-	Terms     terms.Terms `json:"terms"`    // send in an offer, or merge with the offer's
-	Approval  bool        `json:"approval"` // a person on this side has to approve
+	Terms     terms.Terms `json:"terms"`               // send in an offer, or merge with the offer's
+	Approval  bool        `json:"approval"`            // a person on this side has to approve
+	MinScore  uint32      `json:"min_score,omitempty"` // least threshold, where records are matched by similarity
 	Decisions []Decision  `json:"decisions"`
 }
 
@@ -54,7 +57,7 @@ func (b *Bundle) Grant(p Proposal) Grant {
 	if !p.Proposer {
 		g.Terms.Proposer, g.Terms.Responder = partner, us
 	}
-	g.Approval = duties.Approval
+	g.Approval, g.MinScore = duties.Approval, duties.MinScore
 	return g
 }
 
@@ -93,7 +96,8 @@ func (p Proposal) request(list List, l Learner, asked terms.Mode) Request {
 		Self: p.Self, Partner: p.Partner, PartnerRole: p.PartnerRole,
 		Kind: p.Kind, Category: list.Category, ListPurpose: list.Purpose, Purpose: p.Purpose,
 		Basis: list.Basis, Minors: list.Minors, Learner: l, Asked: asked,
-		OwnItems: p.OwnItems, PartnerItems: p.PartnerItems, ItemsToday: p.ItemsToday, Standing: p.Standing, Now: p.Now,
+		OwnItems: p.OwnItems, PartnerItems: p.PartnerItems, ItemsToday: p.ItemsToday, Standing: p.Standing,
+		Pairs: p.Pairs, PairsToday: p.PairsToday, Now: p.Now,
 	}
 }
 

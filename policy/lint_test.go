@@ -173,7 +173,7 @@ func TestIndexKeepsOrderAndLeavesOutOthers(t *testing.T) {
 }
 
 func TestDutiesAreALattice(t *testing.T) {
-	some := []Duties{defaultDuties(), noDuties(), {64, 30, 0, 0, false}, {128, 365, 500, 11, true}, {0, 1, 2000, 1000, false}}
+	some := []Duties{defaultDuties(), noDuties(), {64, 30, 0, 0, false, 0}, {128, 365, 500, 11, true, 0}, {0, 1, 2000, 1000, false, 0}}
 	for _, a := range some {
 		if a.stricter(noDuties()) != a || a.stricter(a) != a {
 			t.Errorf("%+v is not kept", a)

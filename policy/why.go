@@ -86,10 +86,14 @@ func (b *Bundle) nearly(r Request) []string {
 	var misses []miss
 	for _, rule := range b.rules {
 		p := (*ast.Policy)(rule.policy.AST())
-		if rule.forbids || !inScope(p, r.Asked) || !holds(world, question, p) {
+		if rule.forbids || !inScope(p, r.Asked) || !holds(world, question, p) || rule.duties.MinScore > 0 && !r.Kind.Similar() {
 			continue
 		}
-		if unmet := unmet(world, question, p); len(unmet) > 0 {
+		unmet := unmet(world, question, p)
+		if rule.duties.MinScore == 0 && r.Kind.Similar() {
+			unmet = append(unmet, "it says from which score entries are alike enough (@min_score)")
+		}
+		if len(unmet) > 0 {
 			misses = append(misses, miss{rule, unmet})
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"entente/node/api"
 	"entente/node/audit"
+	"entente/node/rounds"
 )
 
 // firstDay is before any entry: clocks of working nodes are later.
@@ -42,8 +43,71 @@ trust this machine takes the folder away and runs entente-verify on another.`,
 		}
 		return err
 	}
-	c.AddCommand(a.forNode(verify), a.auditExport())
+	c.AddCommand(a.forNode(verify), a.auditExport(), a.auditOpen(), a.auditCompare())
 	return c
+}
+
+func (a *app) auditOpen() *cobra.Command {
+	x := api.OpeningFile{}
+	c := &cobra.Command{
+		Use: "open ROUND FILE", Short: "Write what an auditor needs to recompute this side of a round by similarity",
+		Long: `Write what an auditor needs to recompute all that this side sent in a round that compared
+names or faces: the round's secret, and the vectors of the records that took part. From them
+persons may be recognised: the file is for the auditor's eyes alone, and is as secret as the
+list. With --witness it holds only what this side noted of both, against the other side's
+opening. Nothing is left to be opened once the round's hits are erased.`,
+		Example: "  entente audit open --dir au 0c1d… au.opening", Args: exactly(2),
+	}
+	c.Flags().BoolVar(&x.Witness, "witness", false, "leave out the own secret and vectors")
+	c.RunE = func(c *cobra.Command, args []string) (err error) {
+		if x.Path, err = filepath.Abs(args[1]); err != nil {
+			return err
+		}
+		if err := a.ask(c.Context(), func(client *api.Client) error { return client.Post(c.Context(), "/rounds/"+args[0]+"/opening", x, nil) }); err != nil {
+			return err
+		}
+		return a.show(api.File{Path: x.Path}, func(w io.Writer) { row(w, "opening", x.Path) })
+	}
+	return a.forNode(c)
+}
+
+func (a *app) auditCompare() *cobra.Command {
+	c := &cobra.Command{
+		Use: "compare FILE FILE", Short: "Recompute what both sides of a round sent, from their openings",
+		Long: `Recompute what both sides of a round by similarity sent, from what each opened, and hold it
+against what the other side noted. The asking side's opening must hold its secret; the other
+may be a witness's. The roster of this node's federation says whose signatures are under the
+agreement. Notes are not signed: where they differ, one of the two sides is wrong, and the
+files do not say which.`,
+		Example: "  entente audit compare --dir au au.opening id.opening", Args: exactly(2),
+	}
+	c.RunE = func(c *cobra.Command, args []string) (err error) {
+		var x api.OpeningFiles
+		if x.First, err = filepath.Abs(args[0]); err != nil {
+			return err
+		}
+		if x.Second, err = filepath.Abs(args[1]); err != nil {
+			return err
+		}
+		var found []rounds.Recomputed
+		if err := a.ask(c.Context(), func(client *api.Client) error { return client.Post(c.Context(), "/audit/compare", x, &found) }); err != nil {
+			return err
+		}
+		agrees := true
+		err = a.show(found, func(w io.Writer) {
+			for _, f := range found {
+				row(w, f.Member, f.Message)
+			}
+		})
+		for _, f := range found {
+			agrees = agrees && f.Agrees
+		}
+		if err == nil && !agrees {
+			return &exit{exitFound, errors.New("the two sides' accounts of the round differ")}
+		}
+		return err
+	}
+	return a.forNode(c)
 }
 
 // auditFolder is what there is to check. With a ledger that is a fresh export, since the

@@ -26,13 +26,17 @@ func (a *app) list() *cobra.Command {
 // listImport makes "list import", or "list check" which keeps nothing.
 func (a *app) listImport(check bool) *cobra.Command {
 	c := &cobra.Command{
-		Use: "import FILE.csv", Short: "Read a CSV file into a list",
+		Use: "import FILE", Short: "Read a CSV, JSON-lines or NPY file into a list",
 		Example: "  entente list import --dir au --list wanted --kind phone --category suspect --purpose trafficking \\\n" +
-			"    --basis AU-TIP --default-country AU phones.csv",
+			"    --basis AU-TIP --default-country AU phones.csv\n" +
+			"  entente list import --dir au --list names --kind person --category suspect --purpose trafficking \\\n" +
+			"    --basis AU-TIP --date-order day_first people.csv\n" +
+			"  entente list import --dir au --list faces --kind face --category suspect --purpose trafficking \\\n" +
+			"    --basis AU-TIP --model arcface-r100 faces.npy",
 		Args: exactly(1),
 	}
 	if check {
-		c.Use, c.Short = "check FILE.csv", "Say what an import would do, and keep nothing"
+		c.Use, c.Short = "check FILE", "Say what an import would do, and keep nothing"
 		c.Example = "  entente list check --dir au --list wanted --kind phone --category suspect --purpose trafficking \\\n" +
 			"    --basis AU-TIP --default-country AU phones.csv"
 	}
@@ -40,7 +44,7 @@ func (a *app) listImport(check bool) *cobra.Command {
 	f := c.Flags()
 	q := map[string]*string{}
 	for _, x := range []struct{ flag, query, preset, help string }{
-		{"kind", "kind", "", "phone, document, handle, email, account, wallet or domain (required)"},
+		{"kind", "kind", "", "phone, document, handle, email, account, wallet, domain, person or face (required)"},
 		{"category", "category", "", "suspect, convicted, associate, victim, witness, missing, document or account (required)"},
 		{"purpose", "purpose", "", "what the list was made for (required)"},
 		{"basis", "basis", "", "identifier of its legal basis (required)"},
@@ -48,11 +52,14 @@ func (a *app) listImport(check bool) *cobra.Command {
 		{"default-platform", "platform", "", "for handles without one"},
 		{"default-issuer", "issuer", "", "for documents without one"},
 		{"default-scheme", "scheme", "", "for accounts without one"},
+		{"calendar", "calendar", "", "buddhist, persian or hijri; of dates of birth that are not Gregorian"},
+		{"date-order", "date_order", "", "day_first or month_first; of dates of birth such as 04/05/1990"},
+		{"model", "model", "", "embedding model of faces, for vectors without one"},
 	} {
 		q[x.query] = f.String(x.flag, x.preset, x.help)
 	}
 	name := f.String("list", "", "name of the list (required)")
-	columns := f.StringArray("column", nil, "field=header, where a column is not recognised (repeatable)")
+	columns := f.StringArray("column", nil, "field=header, where a column or key is not recognised (repeatable)")
 	for _, flag := range []string{"list", "kind", "category", "purpose", "basis"} {
 		must(c.MarkFlagRequired(flag))
 	}
@@ -90,7 +97,7 @@ func (a *app) importFile(c *cobra.Command, path, operation string, query url.Val
 		return err
 	}
 	if info.IsDir() {
-		return fmt.Errorf("%s is a folder; give a CSV file", path)
+		return fmt.Errorf("%s is a folder; give a file", path)
 	}
 	query.Set("size", strconv.FormatInt(info.Size(), 10))
 	m := a.meter(filepath.Base(path))

@@ -41,6 +41,8 @@ func request(c *cobra.Command) *rounds.Request {
 	f.StringVar(&r.Purpose, "purpose", "", "purpose of the round (required)")
 	f.StringVar(&r.Learn, "learn", "both", "who learns: us, them or both")
 	f.StringVar(&r.Result, "result", "which", "what is learnt: which items are shared, or their count")
+	f.IntVar(&r.Threshold, "threshold", 0, "score from which persons or faces are alike enough (default: persons what the kind gives; faces 16129 times the cosine, required)")
+	f.StringVar(&r.Model, "model", "", "model of the faces to compare, if the list holds several")
 	f.DurationVar(&r.Expires, "expires", 24*time.Hour, "how long the offer stands")
 	for _, name := range []string{"with", "list", "kind", "purpose"} {
 		must(c.MarkFlagRequired(name))
@@ -92,6 +94,10 @@ func writePlan(w io.Writer, p rounds.Plan) {
 	row(w, "partner sees", fmt.Sprintf("the size class %d, never the list", p.Class))
 	row(w, "we learn", learnt(p.Learns.Us))
 	row(w, "they learn", learnt(p.Learns.Them))
+	if p.Threshold > 0 {
+		row(w, "alike", fmt.Sprintf("from a score of %d on, the same for the rest of the month with this partner", p.Threshold))
+		row(w, "compared", fmt.Sprintf("%d pairs if the partner's list is as long; %d are left this month", p.Pairs, p.PairsLeft))
+	}
 	row(w, "partner's rules", p.PartnerRules)
 	row(w, "to send", fmt.Sprintf("about %s in all, if the partner's list is as long", size(p.Bytes)))
 	row(w, "computing", computing(p.Seconds)+" of processor time for both sides together")
@@ -114,6 +120,8 @@ func excluded(reason string) string {
 		return "marked as never to be shared with this partner"
 	case store.ExcludedHeld:
 		return "waiting for the protection desk"
+	case store.ExcludedOther:
+		return "faces of another model"
 	}
 	return reason
 }

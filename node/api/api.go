@@ -103,6 +103,8 @@ func problem(err error) *Problem {
 		p.Code, p.Status = NotFound, http.StatusNotFound
 	case errors.Is(err, node.ErrNoLedger), errors.Is(err, node.ErrKeysByPairs), errors.Is(err, node.ErrAddressesByPairs):
 		p.Code, p.Status = NoLedger, http.StatusConflict
+	case errors.Is(err, rounds.ErrOpening):
+		p.Code, p.Status = BadFile, http.StatusBadRequest
 	case errors.Is(err, node.ErrWanted):
 		p.Code, p.Status = Invalid, http.StatusBadRequest
 	case errors.Is(err, node.ErrNoProposal), errors.Is(err, ledger.ErrNoCall), errors.Is(err, ledger.ErrNotHeld):
@@ -111,7 +113,7 @@ func problem(err error) *Problem {
 		p.Code, p.Status, p.Message = NotFound, http.StatusNotFound, "there is no list of that name"
 	case errors.Is(err, rounds.ErrNotServing):
 		p.Code, p.Status = NotServing, http.StatusConflict
-	case errors.Is(err, ledger.ErrPledged), errors.Is(err, ledger.ErrTerm), errors.Is(err, node.ErrUnaccounted), errors.Is(err, node.ErrByLedger), errors.Is(err, node.ErrNoPart), errors.Is(err, node.ErrRotating), errors.Is(err, rounds.ErrState), errors.Is(err, rounds.ErrNothing), errors.Is(err, store.ErrListInUse),
+	case errors.Is(err, ledger.ErrPledged), errors.Is(err, ledger.ErrTerm), errors.Is(err, node.ErrUnaccounted), errors.Is(err, node.ErrByLedger), errors.Is(err, node.ErrNoPart), errors.Is(err, node.ErrRotating), errors.Is(err, rounds.ErrState), errors.Is(err, rounds.ErrNothing), errors.Is(err, rounds.ErrNoEvidence), errors.Is(err, store.ErrListInUse),
 		errors.Is(err, errStopped), errors.Is(err, standing.ErrState):
 		p.Code, p.Status = WrongState, http.StatusConflict
 	case errors.Is(err, store.ErrListDiffers):

@@ -310,6 +310,19 @@ func operationsOfRounds(t *testing.T, c *api.Client, did func(method, path strin
 		}
 		did("POST", "/rounds/{id}/"+verb, nil)
 	}
+	file := filepath.Join(t.TempDir(), "opening") // nothing is to be opened of a round by equality
+	p := wrong(t, c.Post(ctx, "/rounds/"+id+"/opening", api.OpeningFile{Path: file}, nil))
+	if p.Code != api.WrongState {
+		t.Errorf("opening: %+v", p)
+	}
+	did("POST", "/rounds/{id}/opening", nil)
+	if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if p := wrong(t, c.Post(ctx, "/audit/compare", api.OpeningFiles{First: file, Second: file}, nil)); p.Code != api.BadFile {
+		t.Errorf("compare: %+v", p)
+	}
+	did("POST", "/audit/compare", nil)
 	did("POST", "/rounds/{id}/cancel", c.Post(ctx, "/rounds/"+id+"/cancel", nil, nil))
 	did("GET", "/rounds/{id}", c.Get(ctx, "/rounds/"+id, &v))
 	if v.State != "cancelled" {

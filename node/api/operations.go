@@ -17,6 +17,7 @@ import (
 	"entente/policy"
 	"entente/protocol/indicator"
 	"entente/protocol/ledgerfile"
+	"entente/protocol/person"
 	"entente/protocol/roster"
 )
 
@@ -155,6 +156,9 @@ type importInput struct {
 	Platform string   `query:"platform"`
 	Issuer   string   `query:"issuer"`
 	Scheme   string   `query:"scheme"`
+	Calendar string   `query:"calendar" doc:"of dates of birth: buddhist, persian or hijri"`
+	Order    string   `query:"date_order" doc:"of day and month in dates of birth: day_first or month_first"`
+	Model    string   `query:"model" doc:"embedding model of faces"`
 	Column   []string `query:"column,explode" doc:"field=header"`
 	DryRun   bool     `query:"dry_run"`
 	Size     int64    `query:"size"`
@@ -183,7 +187,7 @@ func (h handlers) lists(a huma.API) {
 	operation(a, http.MethodGet, "/lists/{name}/held", "Rows kept back for the protection desk", func(ctx context.Context, in *listInput) ([]node.Held, error) {
 		return h.node.HeldRows(ctx, in.Name)
 	})
-	operation(a, http.MethodPost, "/lists/{name}/import", "Read a CSV file into a list, or check it", h.importList)
+	operation(a, http.MethodPost, "/lists/{name}/import", "Read a file into a list, or check it", h.importList)
 }
 
 func listView(l store.List) List {
@@ -209,7 +213,10 @@ func (h handlers) importList(ctx context.Context, in *importInput) (intake.Repor
 	i := node.Import{List: in.Name, File: in.File, Size: in.Size}
 	i.Kind, i.Columns, i.DryRun = kind, columns, in.DryRun
 	i.Handling = indicator.Handling{Category: category, Purpose: in.Purpose, Basis: in.Basis}
-	i.Defaults = indicator.Defaults{Country: in.Country, Platform: in.Platform, Issuer: in.Issuer, Scheme: in.Scheme}
+	i.Defaults = indicator.Defaults{
+		Country: in.Country, Platform: in.Platform, Issuer: in.Issuer, Scheme: in.Scheme,
+		Calendar: person.Calendar(in.Calendar), Order: person.Order(in.Order), Model: in.Model,
+	}
 	return h.node.ImportList(ctx, i, in.body)
 }
 
@@ -304,6 +311,8 @@ func (h handlers) rounds(a huma.API) {
 	operation(a, http.MethodGet, "/rounds/{id}/hits", "Shared indicators beside the own records", func(ctx context.Context, in *roundInput) ([]rounds.Hit, error) {
 		return r.Hits(ctx, in.ID)
 	})
+	operation(a, http.MethodPost, "/rounds/{id}/opening", "Write what an auditor may see of a round by similarity to a new file", done(h.opening))
+	operation(a, http.MethodPost, "/audit/compare", "Recompute what both sides of a round by similarity sent, from their openings", h.compare)
 	operation(a, http.MethodPost, "/rounds/{id}/approve", "Let a waiting round through", func(ctx context.Context, in *roundInput) (rounds.View, error) {
 		return r.Approve(ctx, in.ID)
 	})

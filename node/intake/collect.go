@@ -21,8 +21,9 @@ type collector struct {
 	kept   map[Outcome][]Row
 	seen   map[uint64]int32 // element → line of its first row
 	batch  []Record
-	twin   map[int]int // line of a row in the batch → line of an earlier row with its value
-	absent []string    // never-with entries that are no members; few are kept
+	twin   map[int]int     // line of a row in the batch → line of an earlier row with its value
+	absent []string        // never-with entries that are no members; few are kept
+	others map[string]bool // keys of objects that are no field's; at most maxColumns
 	places sampler
 	digits digitColumn
 }
@@ -32,7 +33,7 @@ func newCollector(name string, size int64, o Options, sink Sink) *collector {
 		o: o, sink: sink, size: size,
 		report: Report{File: name, Kind: string(o.Kind), DryRun: o.DryRun, Columns: map[string]string{}, Ignored: []string{},
 			Reasons: map[string]int{}, Changes: map[string]int{}, Texts: map[string]string{}, Examples: Rows{}, Warnings: []string{}},
-		kept: map[Outcome][]Row{}, seen: map[uint64]int32{}, twin: map[int]int{},
+		others: map[string]bool{}, kept: map[Outcome][]Row{}, seen: map[uint64]int32{}, twin: map[int]int{},
 	}
 }
 
@@ -41,6 +42,9 @@ func (c *collector) begin(l *layout, blank int) {
 	c.l = l
 	c.report.Blank = blank
 	c.report.Warnings = append(c.report.Warnings, l.warnings...)
+	if l.keyed {
+		return // what there is shows row by row
+	}
 	for f, i := range l.columns {
 		if i >= 0 {
 			c.report.Columns[definitions()[f].name] = printable(l.headers[i], shownHeader)
@@ -60,6 +64,7 @@ func (c *collector) take(ctx context.Context, j *job) error {
 	for i := range j.outcomes {
 		out := &j.outcomes[i]
 		c.places.look(out, &j.rows[i])
+		c.noteKeys(&j.rows[i])
 		if out.problem != nil {
 			c.rejected(out.problem)
 			continue
@@ -73,6 +78,28 @@ func (c *collector) take(ctx context.Context, j *job) error {
 	}
 	c.progress(j.consumed)
 	return nil
+}
+
+// noteKeys notes which keys an object has.
+func (c *collector) noteKeys(r *rawRow) {
+	for f := range fieldCount {
+		if r.keys>>f&1 == 1 {
+			_, header := c.l.place(f)
+			c.report.Columns[definitions()[f].name] = header
+		}
+	}
+	for _, key := range r.unknown {
+		key = printable(key, shownHeader)
+		if c.others[key] || len(c.others) == maxColumns {
+			continue
+		}
+		c.others[key] = true
+		c.report.Ignored = append(c.report.Ignored, key)
+		if handlingName(key) {
+			c.report.Warnings = append(c.report.Warnings, fmt.Sprintf("key %q was not read, although it suggests handling data; map it with --column FIELD=%q if it holds any",
+				key, key))
+		}
+	}
 }
 
 func (c *collector) progress(bytes int64) {
@@ -138,8 +165,8 @@ func (c *collector) changed(line int, changes []change) {
 		for i, w := range ch.what {
 			codes[i], texts[i] = w.Code, w.Text
 		}
-		i := c.l.columns[ch.f]
-		c.keep(Row{Outcome: Changed, Line: line, Column: i + 1, Header: printable(c.l.headers[i], shownHeader),
+		column, header := c.l.place(ch.f)
+		c.keep(Row{Outcome: Changed, Line: line, Column: column, Header: header,
 			Reason: codes[0], Also: codes[1:], Text: strings.Join(texts, "; "), Before: shown(ch.before), After: shown(ch.after)}, rarest)
 	}
 }
@@ -202,7 +229,8 @@ func (c *collector) alone() Added {
 func (c *collector) examples(a Added) {
 	held, merged := sorted(a.HeldLines), sorted(a.DuplicateLines)
 	for _, rec := range c.batch {
-		row := Row{Line: rec.Line, Column: c.l.columns[fieldValue] + 1, Header: printable(c.l.headers[c.l.columns[fieldValue]], shownHeader)}
+		row := Row{Line: rec.Line}
+		row.Column, row.Header = c.l.place(fieldValue)
 		if _, ok := slices.BinarySearch(held, rec.Line); ok {
 			row.Outcome, row.Reason, row.Text = Held, "protection_list", "the value is on one of your own lists of victims, witnesses, minors or protected persons"
 		} else if _, ok := slices.BinarySearch(merged, rec.Line); !ok {
@@ -276,6 +304,12 @@ func (c *collector) warn() {
 	}
 	if n := c.digits.lost(); n > 0 && (c.o.Kind == indicator.Document || c.o.Kind == indicator.Account) {
 		say("%s shorter than the others, and none begins with 0: a spreadsheet may have dropped leading zeros; export the column as text and compare", count(n, "number"))
+	}
+	if c.o.Kind == indicator.Face {
+		say("a face that matches is a lead and no more; matching faces is for research alone until, for this model, error rates for each sex and origin are on file")
+	}
+	if c.o.Kind.Similar() {
+		say("your lists of victims, witnesses, minors and protected persons are searched for equal values alone: a %s that stands there in another form is not held back", c.o.Kind)
 	}
 	if len(c.absent) > 0 {
 		say("these entries under never with are no members of the federation and keep the row from nobody: %s; check how they are written", printable(strings.Join(c.absent, ", "), maxShown))

@@ -48,22 +48,18 @@ type rawRow struct {
 	problem  *Row // found by the reader
 	cells    [fieldCount]string
 	cellLine [fieldCount]int32 // line of the cell less that of the row
+	keys     uint32            // of an object: a bit for each field that it has
+	unknown  []string          // of an object: keys that are no field's
 }
 
 func (c *converter) convert(r *rawRow) outcome {
 	if r.problem != nil {
 		return outcome{problem: r.problem}
 	}
-	d := c.o.Defaults
-	override(&d.Country, r.cells[fieldCountry])
-	override(&d.Platform, r.cells[fieldPlatform])
-	override(&d.Issuer, r.cells[fieldIssuer])
-	override(&d.Scheme, r.cells[fieldScheme])
-	raw := r.cells[fieldValue]
 	national := c.o.Kind == indicator.Phone && strings.TrimSpace(r.cells[fieldCountry]) == ""
-	v, changed, err := indicator.Parse(c.o.Kind, raw, d)
+	v, changed, blamed, err := c.value(r)
 	if err != nil {
-		out := outcome{problem: c.problem(r, fieldValue, reasonNotARejected, err.Error()), national: national}
+		out := outcome{problem: c.problem(r, blamed, reasonNotARejected, err.Error()), national: national}
 		if rejection, ok := errors.AsType[*indicator.Rejection](err); ok {
 			out.problem.Reason = string(rejection.Reason)
 		}
@@ -71,14 +67,14 @@ func (c *converter) convert(r *rawRow) outcome {
 	}
 	out := outcome{national: national, sum: sum(v.Element())}
 	if len(changed) > 0 {
-		out.changes = append(out.changes, change{f: fieldValue, what: changed, before: raw, after: v.Canonical()})
+		out.changes = append(out.changes, change{f: fieldValue, what: changed, before: c.before(r), after: v.Canonical()})
 	}
 	h, more, problem := c.handling(r)
 	if problem != nil {
 		return outcome{problem: problem, national: national}
 	}
 	out.changes = append(out.changes, more...)
-	out.record = Record{Value: v, Original: raw, Handling: h, Line: r.line}
+	out.record = Record{Value: v, Original: c.original(r), Handling: h, Line: r.line}
 	return out
 }
 
@@ -97,10 +93,17 @@ func sum(element []byte) uint64 {
 
 // problem is the report's row for a cell that cannot be read.
 func (c *converter) problem(r *rawRow, f field, reason, text string) *Row {
-	i := c.l.columns[f]
+	if c.l.columns[f] < 0 {
+		f = fieldValue // which lacks what a column of that name would give
+	}
+	before := r.cells[f]
+	if f == fieldValue {
+		before = c.before(r)
+	}
+	column, header := c.l.place(f)
 	return &Row{
-		Outcome: Rejected, Line: r.line + int(r.cellLine[f]), Column: i + 1, Header: printable(c.l.headers[i], shownHeader),
-		Reason: reason, Text: text, Before: shown(r.cells[f]),
+		Outcome: Rejected, Line: r.line + int(r.cellLine[f]), Column: column, Header: header,
+		Reason: reason, Text: text, Before: shown(before),
 	}
 }
 
@@ -181,6 +184,12 @@ func reasonText(reason string) string {
 		return "not a date that can be read without doubt"
 	case reasonBadHandling:
 		return "the handling data are not valid"
+	case reasonObject:
+		return "the line is not one JSON object"
+	case reasonKeyTwice:
+		return "two keys of the object stand for the same field"
+	case reasonObjectForm:
+		return "the key has a value of a type that its field cannot have, or text with characters that are none"
 	}
 	return ""
 }

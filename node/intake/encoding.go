@@ -14,10 +14,10 @@ const (
 // byteOrderMark is U+FEFF in UTF-8; spreadsheets write it before CSV UTF-8.
 const byteOrderMark = "\ufeff"
 
-// open reads the first bytes, refuses what is not a UTF-8 text file, passes over the
-// byte order mark and finds out how lines end.
+// open refuses by the first bytes what is not a UTF-8 text file, passes over the byte order
+// mark and finds out how lines end.
 func (r *reader) open() error {
-	if err := r.more(); err != nil {
+	if err := r.fill(1); err != nil {
 		return err
 	}
 	head := r.window()

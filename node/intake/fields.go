@@ -19,6 +19,9 @@ const (
 	fieldPlatform
 	fieldIssuer
 	fieldScheme
+	fieldVariants
+	fieldBorn
+	fieldModel
 	fieldCategory
 	fieldOffence
 	fieldPurpose
@@ -57,6 +60,14 @@ func definitions() [fieldCount]definition {
 			[]string{"issuer", "issuing country", "country of issue", "issuing state", "issued by", "negara penerbit", "ประเทศที่ออก", "nước cấp", "签发国"}},
 		fieldScheme: {"scheme", []indicator.Kind{indicator.Account},
 			[]string{"scheme", "account scheme", "bank scheme", "payment scheme"}},
+		fieldVariants: {"variants", []indicator.Kind{indicator.Person},
+			[]string{"variants", "variant", "alias", "aliases", "aka", "a k a", "also known as", "other names", "other name", "name variants", "nama lain", "nama samaran",
+				"ชื่ออื่น", "tên khác", "autres noms", "otros nombres", "别名", "曾用名", "الأسماء الأخرى", "другие имена"}},
+		fieldBorn: {"born", []indicator.Kind{indicator.Person},
+			[]string{"born", "date of birth", "dob", "birth date", "birthdate", "birthday", "year of birth", "yob", "tanggal lahir", "tgl lahir", "tarikh lahir", "วันเกิด", "ngày sinh",
+				"date de naissance", "fecha de nacimiento", "geburtsdatum", "出生日期", "生年月日", "생년월일", "تاريخ الميلاد", "تاریخ تولد", "дата рождения"}},
+		fieldModel: {"model", []indicator.Kind{indicator.Face},
+			[]string{"model", "model id", "model name", "embedding model", "face model", "modèle", "modelo", "แบบจำลอง", "mô hình", "模型", "النموذج", "модель"}},
 		fieldCategory:      {"category", nil, []string{"category", "person category", "kategori", "ประเภท", "catégorie", "categoría"}},
 		fieldOffence:       {"offence", nil, []string{"offence", "offense", "offence code", "offense code", "crime code"}},
 		fieldPurpose:       {"purpose", nil, []string{"purpose", "purpose of processing"}},
@@ -97,10 +108,28 @@ func valueNames(k indicator.Kind) (strong, weak []string) {
 		strong = []string{"account", "account number", "account no", "bank account", "bank account number", "iban", "nomor rekening", "no rekening", "เลขที่บัญชี", "số tài khoản", "compte", "cuenta", "账号", "账户"}
 	case indicator.Wallet:
 		strong = []string{"wallet", "wallets", "wallet address", "crypto address", "address", "btc address", "eth address", "usdt address", "钱包地址"}
+	case indicator.Person:
+		weak = []string{"value", "indicator"}
+		strong = []string{"name", "full name", "fullname", "names", "person name", "subject", "subject name", "complete name", "nama", "nama lengkap", "nama penuh",
+			"ชื่อ", "ชื่อ นามสกุล", "tên", "họ tên", "họ và tên", "nom", "nom complet", "nombre", "nombre completo", "pangalan", "姓名", "名字", "氏名", "이름", "성명", "الاسم", "الاسم الكامل", "نام", "имя", "фио"}
+	case indicator.Face:
+		weak = []string{"value", "indicator"}
+		strong = []string{"vector", "embedding", "template", "face vector", "face embedding", "face template", "feature vector", "features", "descriptor", "特征向量", "人脸特征"}
 	case indicator.Domain:
 		strong = []string{"domain", "domains", "domain name", "host", "hostname", "website", "site", "ชื่อโดเมน", "tên miền", "域名"}
 	}
 	return append([]string{string(k)}, strong...), weak
+}
+
+// valueName is what a value of the kind is called where it stands beside what completes it.
+func valueName(k indicator.Kind) string {
+	switch k {
+	case indicator.Person:
+		return "name"
+	case indicator.Face:
+		return "vector"
+	}
+	return string(k)
 }
 
 // fold reduces a header to lower-case letters, digits and single spaces, so that case,
@@ -134,7 +163,7 @@ func commonNames() []string {
 // the kind.
 func fieldNamed(name string, k indicator.Kind) (field, bool) {
 	name = strings.ReplaceAll(strings.ToLower(strings.TrimSpace(name)), "-", "_")
-	if name == string(k) {
+	if name == string(k) || name == valueName(k) {
 		return fieldValue, true
 	}
 	for f, d := range definitions() {

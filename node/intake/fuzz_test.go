@@ -22,8 +22,13 @@ func FuzzImport(f *testing.F) {
 	f.Add([]byte("passport no\tissuing country\texpires\nX1234567\tAUS\t2569-02-28\n\"a\nb\tc\n"), uint8(1))
 	f.Add([]byte("number\r6.14E+10\r000\r+1 (212) 555-0123\r"), uint8(0))
 	f.Add([]byte("email,never with\njane@example.org,TH ID\n\xe9"), uint8(3))
+	f.Add([]byte("{\"name\": \"Omar Khalid\", \"born\": 1990, \"minor\": true}\n\n{\"name\": 1}\n"), uint8(7))
+	f.Add([]byte("name;born;alias\nOmar Khalid;17.05.1990;Umar\n;1990;\n1990|Omar;;\n"), uint8(7))
+	f.Add(npyFile(1, "<f4", faceNumbers(6, 2, 64)), uint8(8))
+	f.Add([]byte("model,vector\nNet,\""+listed(faceNumbers(6, 1, 64)[0])+"\"\n,1 2 3\n"), uint8(8))
 	f.Fuzz(func(t *testing.T, in []byte, kind uint8) {
 		o := phoneOptions()
+		o.Defaults.Model = "net-1"
 		o.Kind = indicator.Kinds()[int(kind)%len(indicator.Kinds())]
 		o.Workers = 1
 		one, sink := &memorySink{}, &memorySink{}

@@ -23,6 +23,21 @@ type layout struct {
 	least    int             // columns that every row must have
 	columns  [fieldCount]int // index of the field's column, -1 if none
 	warnings []string
+	// keyed says that rows are objects: headers are the keys of fields, and no column has a
+	// number.
+	keyed bool
+	// decode reads the numbers of a value that is no text; nil if values are text.
+	decode func(bytes string) []float64
+}
+
+// place is where the report says that a field stands: the number of its column, from 1 on, or
+// 0 if columns have none, and its header.
+func (l *layout) place(f field) (column int, header string) {
+	i := l.columns[f]
+	if !l.keyed {
+		column = i + 1
+	}
+	return column, printable(l.headers[i], shownHeader)
 }
 
 // readLayout finds the separator, reads the header line and maps its columns. blank is
@@ -189,7 +204,7 @@ func newLayout(headers []string, o Options) (layout, error) {
 		}
 	}
 	if l.columns[fieldValue] < 0 {
-		return l, &FileError{Fault: FaultMissingColumn, Text: fmt.Sprintf("no column for the %s", o.Kind)}
+		return l, &FileError{Fault: FaultMissingColumn, Text: fmt.Sprintf("no column for the %s", valueName(o.Kind))}
 	}
 	l.warnIgnored()
 	return l, nil
@@ -255,7 +270,7 @@ func (l *layout) mapUsual(f field, d definition, o Options) error {
 
 func (d definition) called(f field, k indicator.Kind) string {
 	if f == fieldValue {
-		return string(k)
+		return valueName(k)
 	}
 	return strings.ReplaceAll(d.name, "_", " ")
 }
@@ -273,17 +288,20 @@ func (l *layout) warnOtherValues(ranks [][]string, o Options) {
 // warnIgnored says which columns that are not read seem to hold handling data: not
 // reading those could let a protected value into a list.
 func (l *layout) warnIgnored() {
-	marks := []string{"victim", "witness", "minor", "child", "juvenile", "protect", "asylum", "refugee", "tlp", "pap", "handling", "expir", "retention", "never", "korban", "saksi"}
 	for i, h := range l.headers {
-		words := strings.Fields(fold(h))
-		hit := slices.ContainsFunc(words, func(w string) bool {
-			return slices.ContainsFunc(marks, func(m string) bool { return strings.HasPrefix(w, m) && (len(m) > 3 || w == m) })
-		})
-		if hit && !l.taken(i) {
+		if handlingName(h) && !l.taken(i) {
 			l.warnings = append(l.warnings, fmt.Sprintf("column %d (%s) was not read, although its name suggests handling data; map it with --column FIELD=%q if it holds any",
 				i+1, printable(h, shownHeader), printable(h, shownHeader)))
 		}
 	}
+}
+
+// handlingName reports a header that suggests handling data.
+func handlingName(header string) bool {
+	marks := []string{"victim", "witness", "minor", "child", "juvenile", "protect", "asylum", "refugee", "tlp", "pap", "handling", "expir", "retention", "never", "korban", "saksi"}
+	return slices.ContainsFunc(strings.Fields(fold(header)), func(w string) bool {
+		return slices.ContainsFunc(marks, func(m string) bool { return strings.HasPrefix(w, m) && (len(m) > 3 || w == m) })
+	})
 }
 
 func (l *layout) find(match func(string) bool) []int {

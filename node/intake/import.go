@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"entente/protocol/indicator"
+	"entente/protocol/person"
 )
 
 const (
@@ -50,15 +52,12 @@ func run(ctx context.Context, src io.Reader, o Options, c *collector) error {
 	}
 	defer interruptible(ctx, src)()
 	r := newReader(src)
-	if err := r.open(); err != nil {
-		return firstOf(ctx, err)
-	}
-	l, blank, err := readLayout(r, o)
+	in, l, blank, err := openRows(r, o)
 	if err != nil {
 		return firstOf(ctx, err)
 	}
-	c.begin(&l, blank)
-	if err := stream(ctx, r, &converter{o: o, l: &l}, c); err != nil {
+	c.begin(l, blank)
+	if err := stream(ctx, in, &converter{o: o, l: l}, c); err != nil {
 		return firstOf(ctx, err)
 	}
 	return c.finish(ctx)
@@ -93,6 +92,15 @@ func (o Options) check() error {
 	if _, _, err := indicator.Parse(o.Kind, "5550123", o.Defaults); o.Kind == indicator.Phone && isReason(err, indicator.ReasonUnknownCountry) {
 		return &FileError{Fault: FaultOptions, Text: "the default country is not an ISO 3166-1 code of two letters, such as AU"}
 	}
+	if _, _, err := indicator.ParseFace(o.Defaults.Model, nil); o.Kind == indicator.Face && isReason(err, indicator.ReasonModel) {
+		return &FileError{Fault: FaultOptions, Text: "the default model", Err: err}
+	}
+	if !slices.Contains(person.Calendars(), o.Defaults.Calendar) {
+		return &FileError{Fault: FaultOptions, Text: "the calendar is buddhist, persian or hijri, or not given"}
+	}
+	if !slices.Contains(person.Orders(), o.Defaults.Order) {
+		return &FileError{Fault: FaultOptions, Text: "the order of day and month is day_first or month_first, or not given"}
+	}
 	if o.Comma != 0 && (o.Comma > 127 || !strings.ContainsRune(separators, o.Comma)) {
 		return &FileError{Fault: FaultOptions, Text: "the separator must be a comma, a semicolon or a tab"}
 	}
@@ -115,7 +123,7 @@ type job struct {
 
 // stream reads, converts and collects at the same time. One goroutine reads, some
 // convert; the calling one collects in file order. All have ended when it returns.
-func stream(ctx context.Context, r *reader, conv *converter, c *collector) error {
+func stream(ctx context.Context, in rows, conv *converter, c *collector) error {
 	ctx, cancel := context.WithCancel(ctx)
 	workers := conv.o.Workers
 	if workers <= 0 {
@@ -140,7 +148,7 @@ func stream(ctx context.Context, r *reader, conv *converter, c *collector) error
 	all.Go(func() {
 		defer close(order)
 		defer close(jobs)
-		readErr = feed(ctx, r, conv, order, jobs)
+		readErr = feed(ctx, in, order, jobs)
 	})
 	for j := range order {
 		select {
@@ -160,24 +168,24 @@ func stream(ctx context.Context, r *reader, conv *converter, c *collector) error
 
 // feed cuts the rest of the file into jobs. Each goes to the collector's queue first,
 // which bounds how many there are.
-func feed(ctx context.Context, r *reader, conv *converter, order, jobs chan<- *job) error {
-	var w row
+func feed(ctx context.Context, in rows, order, jobs chan<- *job) error {
 	for end := false; !end; {
 		j := &job{rows: make([]rawRow, 0, jobRows), done: make(chan struct{})}
-		from := r.consumed
-		for len(j.rows) < jobRows && r.consumed-from < jobBytes && !end {
-			switch err := r.next(&w); {
+		from := in.passed()
+		for len(j.rows) < jobRows && in.passed()-from < jobBytes && !end {
+			var w rawRow
+			switch blank, err := in.next(&w); {
 			case errors.Is(err, io.EOF):
 				end = true
 			case err != nil:
 				return err
-			case w.blank():
+			case blank:
 				j.blank++
 			default:
-				j.rows = append(j.rows, conv.copyRow(&w))
+				j.rows = append(j.rows, w)
 			}
 		}
-		j.consumed = r.consumed
+		j.consumed = in.passed()
 		for _, queue := range []chan<- *job{order, jobs} {
 			select {
 			case queue <- j:

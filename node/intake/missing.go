@@ -24,14 +24,14 @@ func (r *reader) explain(err error, headers []string, line int, o Options) error
 		!slices.ContainsFunc(headers, manyDigits)
 	if !named {
 		e.Text += fmt.Sprintf("; the line has %d columns and does not look like column names", len(headers))
-		e.Hint = fmt.Sprintf("add a first line with the names of the columns, such as %s", o.Kind)
+		e.Hint = fmt.Sprintf("add a first line with the names of the columns, such as %s", valueName(o.Kind))
 	} else {
 		shown := make([]string, len(headers))
 		for i, h := range headers {
 			shown[i] = fmt.Sprintf("%q", printable(h, shownHeader))
 		}
 		e.Text += "; found " + strings.Join(shown, ", ")
-		e.Hint = fmt.Sprintf("call one of them %s, or say which it is with --column value=HEADER", o.Kind)
+		e.Hint = fmt.Sprintf("call one of them %s, or say which it is with --column value=HEADER", valueName(o.Kind))
 		if h, ok := nearest(headers, o); ok {
 			e.Hint = fmt.Sprintf("if it is %q, say so with --column value=%q", printable(h, shownHeader), printable(h, shownHeader))
 		}

@@ -112,6 +112,16 @@ func (r *reader) more() error {
 	return nil
 }
 
+// fill reads until the window holds n bytes, or the file ends.
+func (r *reader) fill(n int) error {
+	for len(r.window()) < n && !r.eof {
+		if err := r.more(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // next reads one row into w, whose cells it reuses. At the end it returns io.EOF; a
 // *FileError means that the file is refused.
 func (r *reader) next(w *row) error {

@@ -60,7 +60,8 @@ func TestAdvice(t *testing.T) {
 			t.Errorf("no advice for %s", r)
 		}
 	}
-	for _, r := range []string{reasonRagged, reasonQuoteOpen, reasonStrayQuote, reasonFieldTooLong, reasonRowTooLong, reasonCategory, reasonBadFlag, reasonBadDate, reasonBadHandling} {
+	for _, r := range []string{reasonRagged, reasonQuoteOpen, reasonStrayQuote, reasonFieldTooLong, reasonRowTooLong, reasonCategory, reasonBadFlag, reasonBadDate, reasonBadHandling,
+		reasonObject, reasonKeyTwice, reasonObjectForm} {
 		known[r] = true
 		if _, own := advice()[r]; !own {
 			t.Errorf("no advice of its own for %s", r)

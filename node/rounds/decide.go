@@ -107,10 +107,18 @@ func (s *Service) askOf(f *file) (ask, error) {
 	if err != nil {
 		return ask{}, err
 	}
-	return ask{
+	a := ask{
 		partner: partner, kind: indicator.Kind(o.Kind), purpose: o.Purpose,
 		us: o.Granted.Responder, them: o.Granted.Proposer, offered: o.Granted, theirs: int64(o.Class),
-	}, nil
+	}
+	if a.kind.Similar() {
+		t, err := likenessIn(o.Suites)
+		if err != nil {
+			return ask{}, err
+		}
+		a.like = likeness{t.Model, t.Dimension, t.Threshold}
+	}
+	return a, nil
 }
 
 // fits checks what depends on programs alone, before any rule is asked: an error here
@@ -122,6 +130,9 @@ func fits(o round.Offer) error {
 	}
 	if !round.Neighbours(o.Normaliser, kind.Version()) {
 		return &wire.ProtocolError{Code: wire.UnsupportedVersion, Err: errors.New("the canonical forms of the two sides are more than one version apart")}
+	}
+	if kind.Similar() {
+		return fitsSimilar(o, kind)
 	}
 	known := 0
 	for _, k := range o.Suites {
@@ -148,6 +159,12 @@ func fits(o round.Offer) error {
 // answer freezes the own lists, signs the answer and stores both. It returns nil
 // if nothing of the lists may take part.
 func (s *Service) answer(ctx context.Context, f *file, a ask, lists []store.List, merged terms.Terms, g policy.Grant) (*round.Message, error) {
+	if a.kind.Similar() {
+		ok, err := s.settleThreshold(ctx, &a, g)
+		if err != nil || !ok {
+			return nil, err
+		}
+	}
 	own, err := s.freeze(ctx, lists, a, merged)
 	if err != nil {
 		return nil, ignoreNothing(err)
@@ -165,11 +182,17 @@ func (s *Service) sign(ctx context.Context, f *file, a ask, lists []store.List, 
 		return nil, nil
 	}
 	rules := s.o.Rules().Digest()
-	message, err := f.machine.Accept(round.Answer{
+	answer := round.Answer{
 		Created: time.Now().UnixMilli(), Expires: f.machine.Offer().Expires,
 		Normaliser: a.kind.Version(), Basis: lists[0].Basis, Terms: merged, Rules: rules[:],
 		Class: uint32(own.class), Commitment: own.commitment[:], Suites: needed(own.public, f.machine.Offer(), merged),
-	})
+	}
+	if a.kind.Similar() {
+		if ok, err := s.affords(ctx, f, answer, g.MinScore); err != nil || !ok {
+			return nil, err
+		}
+	}
+	message, err := f.machine.Accept(answer)
 	if err != nil {
 		return nil, err
 	}

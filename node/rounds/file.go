@@ -37,9 +37,43 @@ type details struct {
 	Note      string
 	Agreement []byte // opening of the sealed digest of the agreement
 	Receipt   []byte // opening of the sealed digest of the certificate
+	Evidence  bool   // hits are looked up; secret, list and journal stay for an auditor
 }
 
-const detailsVersion = 1
+const detailsVersion = 2
+
+// firstDetails are details as version 1 kept them.
+type firstDetails struct {
+	_         struct{} `codec:",toarray"`
+	Version   uint16
+	Machine   []byte
+	Lists     []string
+	Items     int64
+	Sent      uint64
+	Received  uint64
+	Hits      int64
+	Count     int64
+	Counted   bool
+	Grounds   []string
+	Note      string
+	Agreement []byte
+	Receipt   []byte
+}
+
+// readDetails reads what this version or the one before it kept.
+func readDetails(b []byte) (d details, err error) {
+	if err = wire.Unmarshal(b, &d); err == nil {
+		return d, nil
+	}
+	var old firstDetails
+	if wire.Unmarshal(b, &old) != nil {
+		return d, err
+	}
+	return details{
+		Version: detailsVersion, Machine: old.Machine, Lists: old.Lists, Items: old.Items, Sent: old.Sent, Received: old.Received,
+		Hits: old.Hits, Count: old.Count, Counted: old.Counted, Grounds: old.Grounds, Note: old.Note, Agreement: old.Agreement, Receipt: old.Receipt,
+	}, nil
+}
 
 // secrets serve one round and are destroyed with it.
 type secrets struct {
@@ -93,7 +127,7 @@ func (s *Service) put(ctx context.Context, f *file, also func(*store.Tx) error) 
 	if f.Record, err = wire.Marshal(f.details); err != nil {
 		return fmt.Errorf("store round: %w", err)
 	}
-	if f.machine.State().Over() {
+	if f.machine.State().Over() && !f.evident() {
 		f.Secret = nil
 	}
 	err = s.o.Store.Update(ctx, func(tx *store.Tx) error {
@@ -165,7 +199,8 @@ func (s *Service) load(ctx context.Context) ([]*file, error) {
 // no key any more: its rounds can be read, not continued.
 func (s *Service) restore(r store.Round) (*file, error) {
 	f := &file{Round: r, id: r.ID}
-	if err := wire.Unmarshal(r.Record, &f.details); err != nil {
+	var err error
+	if f.details, err = readDetails(r.Record); err != nil {
 		return nil, fmt.Errorf("read round: %w", err)
 	}
 	p, err := s.parties(r.Partner)
@@ -190,10 +225,14 @@ func (f *file) secrets() (secrets, error) {
 }
 
 // ending removes what a round that is over must not keep: its secrets at once, and
-// the rest unless a finished run has left a result that is to be looked up.
+// the rest unless a finished run has left a result that is to be looked up. A round that
+// an auditor may have opened keeps all of it.
 func (s *Service) ending(f *file) func(*store.Tx) error {
 	drop := s.dropping(f)
 	return func(tx *store.Tx) error {
+		if f.evident() {
+			return nil
+		}
 		if f.machine.Finished() > 0 {
 			return tx.DropSecret(f.ID)
 		}

@@ -26,6 +26,7 @@ type ask struct {
 	offered  terms.Terms // what the partner's side grants; the widest while it is unknown
 	ours     int64       // the own size class; zero while nothing is frozen
 	theirs   int64       // the partner's size class; zero while it is unknown
+	like     likeness    // of a kind that is matched by similarity
 }
 
 // day is the quota's day. It is UTC, so that both sides count by the same days.
@@ -43,6 +44,9 @@ func (s *Service) granted(ctx context.Context, a ask, lists []store.List) (polic
 		p.Lists = append(p.Lists, policy.List{Category: l.Category, Purpose: l.Purpose, Basis: l.Basis})
 	}
 	err := s.o.Store.View(ctx, func(tx *store.Tx) (err error) {
+		if p.PairsToday, err = tx.Quota(a.partner.ID, pairsOf(day(p.Now))); err != nil {
+			return err
+		}
 		used, err = tx.Quota(a.partner.ID, day(p.Now))
 		return err
 	})
@@ -52,6 +56,9 @@ func (s *Service) granted(ctx context.Context, a ask, lists []store.List) (polic
 	p.OwnItems, p.ItemsToday = int64(wire.SizeClass(int(items))), used
 	if a.ours > 0 {
 		p.OwnItems = a.ours // lists may have changed since
+	}
+	if a.kind.Similar() {
+		p.Pairs = a.pairs(p.OwnItems)
 	}
 	return s.widened(p, a.offered), used, nil
 }
@@ -165,6 +172,13 @@ func (s *Service) stillGranted(ctx context.Context, f *file) (policy.Grant, erro
 		partner: partner, proposer: true, kind: indicator.Kind(o.Kind), purpose: o.Purpose,
 		us: a.Terms.Proposer, them: a.Terms.Responder, offered: a.Terms, ours: int64(o.Class), theirs: int64(a.Class),
 	}
+	if q.kind.Similar() {
+		x, err := session(o, a)
+		if err != nil {
+			return policy.Grant{}, err
+		}
+		q.like = likeness{dimension: x.Dimension, threshold: x.Threshold}
+	}
 	g, _, err := s.granted(ctx, q, lists)
 	return g, err
 }
@@ -173,6 +187,15 @@ func (s *Service) stillGranted(ctx context.Context, f *file) (policy.Grant, erro
 func (s *Service) charge(tx *store.Tx, f *file) error {
 	o, a := f.machine.Offer(), f.machine.Answer()
 	counted := policy.Counted(runClass(a.Terms, int64(o.Class)), runClass(a.Terms, int64(a.Class)))
+	if indicator.Kind(o.Kind).Similar() {
+		x, err := session(o, a)
+		if err != nil {
+			return err
+		}
+		if err := chargePairs(tx, f, x, model(o)); err != nil {
+			return err
+		}
+	}
 	return tx.AddQuota(f.Partner, day(time.Now()), counted)
 }
 

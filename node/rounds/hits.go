@@ -56,7 +56,16 @@ func kept(ctx context.Context, j *store.Journal) (map[int64][]byte, error) {
 }
 
 // concluded reports whether nothing of a round is left to be looked up or dropped.
-func (f *file) concluded() bool { return f.machine.State().Over() && f.Snapshot == 0 }
+func (f *file) concluded() bool {
+	return f.machine.State().Over() && (f.Snapshot == 0 || f.Evidence)
+}
+
+// evident reports whether a round compared vectors, or began to: then what this side did in it
+// can be recomputed, as long as its secret and its list are there.
+func (f *file) evident() bool {
+	runs := f.machine.Runs()
+	return len(runs) > 0 && runs[0].Suite == round.SimilarSuite && len(f.details.Agreement) > 0
+}
 
 // conclude turns what the runs of a round that is over left behind into hits, and
 // drops the rest. It waits for the round's stream to end. If it fails it is made up for
@@ -100,9 +109,10 @@ func (s *Service) lookUp(ctx context.Context, f *file) error {
 		}
 	}
 	f.Hits = int64(len(hits))
+	f.Evidence = f.evident()
 	drop := s.dropping(f)
 	return s.put(ctx, f, func(tx *store.Tx) error {
-		if err := tx.PutHits(f.ID, hits); err != nil {
+		if err := tx.PutHits(f.ID, hits); err != nil || f.Evidence {
 			return err
 		}
 		return drop(tx)
@@ -116,7 +126,7 @@ func (s *Service) quiet(ctx context.Context, id round.ID) (context.Context, func
 		old := s.talks[id]
 		s.mu.Unlock()
 		if old == nil {
-			if ctx, free, err := s.claim(ctx, id, person, ""); err == nil {
+			if ctx, free, err := s.claim(ctx, id, somebody, ""); err == nil {
 				return ctx, free
 			}
 			continue
@@ -129,14 +139,20 @@ func (s *Service) quiet(ctx context.Context, id round.ID) (context.Context, func
 // keep them. That there was a round, and its receipt, stay.
 func (s *Service) forget(ctx context.Context, f *file) error {
 	days := time.Duration(f.machine.Answer().Terms.RetentionDays) * 24 * time.Hour
-	if !f.concluded() || f.Hits == 0 || time.Since(f.Updated) < days {
+	if !f.concluded() || f.Hits == 0 && !f.Evidence || time.Since(f.Updated) < days {
 		return nil
 	}
 	ctx, free := s.quiet(ctx, f.id)
 	defer free()
-	f.Hits, f.Note = 0, "the hits were erased when the agreed time was over"
+	drop := func(*store.Tx) error { return nil }
+	if f.Evidence {
+		drop = s.dropping(f)
+	}
+	f.Hits, f.Evidence, f.Secret, f.Note = 0, false, nil, "the hits were erased when the agreed time was over"
 	return s.put(ctx, f, func(tx *store.Tx) error {
-		_, err := tx.DropHits(f.ID)
-		return err
+		if _, err := tx.DropHits(f.ID); err != nil {
+			return err
+		}
+		return drop(tx)
 	})
 }

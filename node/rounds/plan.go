@@ -35,19 +35,32 @@ func (s *Service) Plan(ctx context.Context, r Request) (Plan, error) {
 		Learns: Learns{Us: t.Proposer, Them: t.Responder}, Allowed: p.grant.Open(), Grounds: sentences(p.grant),
 		Used: p.used, Retention: t.RetentionDays, Warnings: []string{guessing},
 	}
-	if plan.Bytes, plan.Seconds, err = cost(t, class); err != nil {
+	if p.ask.kind.Similar() {
+		err = s.planSimilar(ctx, &plan, p)
+	} else {
+		err = planExact(&plan, t, class)
+	}
+	if err != nil {
 		return Plan{}, err
 	}
-	// Each of the pairs collides with probability 2^-80: the length of a tag.
-	plan.WrongHits = float64(class) * float64(class) * math.Exp2(-80)
 	if snapshot.Items == 0 {
 		plan.Warnings = append(plan.Warnings, ErrNothing.Error())
 	}
+	plan.PartnerRules, err = s.lastWord(ctx, p.ask.partner.ID, r.Kind)
+	return plan, err
+}
+
+// planExact says what a round by equality costs and how often it errs.
+func planExact(plan *Plan, t terms.Terms, class int) (err error) {
+	if plan.Bytes, plan.Seconds, err = cost(t, class); err != nil {
+		return err
+	}
+	// Each of the pairs collides with probability 2^-80: the length of a tag.
+	plan.WrongHits = float64(class) * float64(class) * math.Exp2(-80)
 	if t.Proposer == terms.Count || t.Responder == terms.Count {
 		plan.Warnings = append(plan.Warnings, "A count is computed for partners who follow the protocol: a cheat can learn which items are shared.")
 	}
-	plan.PartnerRules, err = s.lastWord(ctx, p.ask.partner.ID, r.Kind)
-	return plan, err
+	return nil
 }
 
 // cost estimates bytes and computing time, taking the partner's list to be as long

@@ -13,6 +13,7 @@ import (
 	"entente/protocol/exact"
 	"entente/protocol/indicator"
 	"entente/protocol/round"
+	"entente/protocol/similar"
 	"entente/protocol/terms"
 	"entente/protocol/wire"
 )
@@ -35,6 +36,9 @@ type prepared struct {
 	grant policy.Grant
 	used  int64 // of the quota today
 }
+
+// errThreshold is what an own request lacks.
+var errThreshold = errors.New("say from which score records are alike enough, with --threshold: of faces, 16129 times the cosine, so that 6450 is 0.4")
 
 // prepare checks a request and asks the own rules.
 func (s *Service) prepare(ctx context.Context, r Request) (prepared, error) {
@@ -65,7 +69,15 @@ func (s *Service) prepare(ctx context.Context, r Request) (prepared, error) {
 		return p, ErrNothing
 	}
 	p.ask = ask{partner: partner, proposer: true, kind: kind, purpose: r.Purpose, us: us, them: them, offered: terms.Widest(us, them)}
+	if kind.Similar() {
+		if err := s.likens(ctx, r, &p); err != nil {
+			return p, err
+		}
+	}
 	p.grant, p.used, err = s.granted(ctx, p.ask, []store.List{p.list})
+	if err == nil && kind.Similar() && p.grant.Open() {
+		err = p.choose(r.Threshold)
+	}
 	return p, err
 }
 
@@ -208,7 +220,7 @@ func (s *Service) freeze(ctx context.Context, lists []store.List, a ask, t terms
 		return contribution{}, err
 	}
 	c := contribution{snapshot: snapshot.ID, items: snapshot.Items, class: wire.SizeClass(int(snapshot.Items))}
-	if err := s.complete(ctx, &c, t); err != nil {
+	if err := s.complete(ctx, &c, a, t); err != nil {
 		drop := s.o.Store.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.DropSnapshot(c.snapshot) })
 		return contribution{}, errors.Join(err, drop)
 	}
@@ -225,11 +237,14 @@ func spec(lists []store.List, a ask) store.SnapshotSpec {
 	for _, l := range lists {
 		x.Lists = append(x.Lists, l.ID)
 	}
+	if a.kind == indicator.Face && a.like.dimension > 0 {
+		x.Keep = func(element []byte) bool { return a.like.keeps(a.kind, element) }
+	}
 	return x
 }
 
 // complete commits to a snapshot and draws the round's secrets.
-func (s *Service) complete(ctx context.Context, c *contribution, t terms.Terms) error {
+func (s *Service) complete(ctx context.Context, c *contribution, a ask, t terms.Terms) error {
 	switch {
 	case c.items == 0:
 		return ErrNothing
@@ -243,6 +258,15 @@ func (s *Service) complete(ctx context.Context, c *contribution, t terms.Terms) 
 	x := secrets{Nonce: make([]byte, 32)}
 	rand.Read(x.Nonce)
 	c.commitment = round.Commit(x.Nonce, root)
+	if a.kind.Similar() {
+		var secret similar.Secret
+		rand.Read(secret[:])
+		like := similar.Terms{Commitment: secret.Commit(), Model: a.like.model, Dimension: a.like.dimension, Threshold: a.like.threshold}
+		x.Suites = []suiteSecret{{Name: similar.Name, Secret: secret[:]}}
+		c.public = []round.SuiteKey{{Name: similar.Name, Public: like.Marshal()}}
+		c.sealed, err = wire.Marshal(x)
+		return err
+	}
 	for _, name := range append(exactSuites(), round.CountSuite) {
 		suite, err := exact.Lookup(name)
 		if err != nil {

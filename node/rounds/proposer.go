@@ -8,7 +8,9 @@ import (
 
 	"entente/node/store"
 	"entente/protocol/exact"
+	"entente/protocol/indicator"
 	"entente/protocol/round"
+	"entente/protocol/similar"
 	"entente/protocol/wire"
 )
 
@@ -193,7 +195,13 @@ func (t *talk) agree(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if t.machine.Answer().Terms.Within(grant.Terms) {
+	ok := t.machine.Answer().Terms.Within(grant.Terms)
+	if ok && indicator.Kind(t.machine.Offer().Kind).Similar() {
+		if ok, err = t.s.affords(ctx, t.file, t.machine.Answer(), grant.MinScore); err != nil {
+			return err
+		}
+	}
+	if ok {
 		return t.agreed(ctx, true)
 	}
 	t.machine.End(round.Cancelled, wire.NotAvailable)
@@ -243,7 +251,7 @@ func verdict(err error) (round.State, wire.Code, bool) {
 	var broke *wire.ProtocolError
 	var said *wire.PeerError
 	switch {
-	case errors.Is(err, exact.ErrChanged):
+	case errors.Is(err, exact.ErrChanged), errors.Is(err, similar.ErrChanged), errors.Is(err, similar.ErrRepeated):
 		return round.Failed, wire.Internal, true
 	case errors.As(err, &broke):
 		return verdictOn(broke.Code)

@@ -192,7 +192,7 @@ func (s *Service) take(ctx context.Context, name string) (context.Context, *file
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	ctx, free, err := s.claim(ctx, f.id, person, "")
+	ctx, free, err := s.claim(ctx, f.id, somebody, "")
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -229,6 +229,7 @@ func (s *Service) view(f *file) View {
 		agreement := f.machine.Agreement()
 		v.Agreement = fmt.Sprintf("%x", agreement)
 	}
+	v.Threshold = threshold(o, a)
 	v.Learns = Learns{Us: t.Responder, Them: t.Proposer}
 	v.Basis, v.OwnClass, v.PartnerClass = a.Basis, int(a.Class), int(o.Class)
 	if f.machine.Proposer() {

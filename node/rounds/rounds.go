@@ -104,7 +104,7 @@ type worker uint8
 const (
 	asking    worker = iota // a stream of this side's own
 	answering               // a stream of a partner's
-	person                  // somebody on this side decides; nothing breaks in on that
+	somebody                // a person on this side decides; nothing breaks in on that
 )
 
 type progress struct{ done, total int64 }
@@ -180,6 +180,12 @@ func (s *Service) takeUp(ctx context.Context) error {
 				return err
 			}
 		}
+		if f.Restored && f.Evidence { // what an auditor could have opened was in no backup
+			f.Evidence = false
+			if err := s.put(ctx, f, s.dropping(f)); err != nil {
+				return err
+			}
+		}
 		if f.machine.State().Over() && !f.concluded() {
 			s.conclude(ctx, f.id)
 		}
@@ -231,7 +237,7 @@ func (s *Service) claim(ctx context.Context, id round.ID, who worker, member str
 	s.talks[id] = mine
 	s.mu.Unlock()
 	if old != nil {
-		if old.who != person {
+		if old.who != somebody {
 			old.cancel()
 		}
 		<-old.ended

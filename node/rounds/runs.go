@@ -8,6 +8,7 @@ import (
 	"entente/node/store"
 	"entente/protocol/exact"
 	"entente/protocol/round"
+	"entente/protocol/terms"
 )
 
 // runs executes the runs that one of the two sides has not finished.
@@ -31,11 +32,14 @@ func (t *talk) runs(ctx context.Context, peerFinished int) error {
 }
 
 func (t *talk) run(ctx context.Context, index int, r round.Run) (exact.Result, error) {
-	suite, err := exact.Lookup(r.Suite)
+	own, err := t.file.secrets()
 	if err != nil {
 		return exact.Result{}, err
 	}
-	own, err := t.file.secrets()
+	if r.Suite == round.SimilarSuite {
+		return t.compare(ctx, index, own)
+	}
+	suite, err := exact.Lookup(r.Suite)
 	if err != nil {
 		return exact.Result{}, err
 	}
@@ -73,9 +77,12 @@ func (t *talk) finish(ctx context.Context, index int, r round.Run, result exact.
 	if r.Suite == round.CountSuite && receives {
 		t.file.Counted, t.file.Count = true, int64(result.Count)
 	}
+	if r.Suite == round.SimilarSuite && !r.Mutual {
+		receives = (t.machine.Answer().Terms.Proposer != terms.None) == t.machine.Proposer()
+	}
 	if r.Suite != round.CountSuite && (receives || r.Mutual) {
 		class := r.Receiver
-		if !receives {
+		if r.ProposerReceives != t.machine.Proposer() {
 			class = r.Sender
 		}
 		if err := keep(ctx, t.s.o.Store.Journal(t.file.ID, index), result, class); err != nil {

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"entente/node/store"
 	"entente/policy"
+	"entente/protocol/indicator"
 	"entente/protocol/wire"
 )
 
@@ -40,6 +42,10 @@ func Describe(tx *store.Tx, h store.Hit) (Hit, error) {
 		return hit, err
 	}
 	hit.Kind, hit.Value, hit.Original, hit.List = string(l.Kind), r.Value.Canonical(), r.Original, l.Name
+	if l.Kind == indicator.Face { // nobody reads a vector
+		hit.Value, _, _ = strings.Cut(hit.Value, ":")
+		hit.Original = ""
+	}
 	hit.Category, hit.CaseReference = string(r.Handling.Category), r.Handling.CaseReference
 	return hit, nil
 }

@@ -13,6 +13,7 @@ import (
 	"entente/protocol/entry"
 	"entente/protocol/exact"
 	"entente/protocol/round"
+	"entente/protocol/similar"
 	"entente/protocol/wire"
 )
 
@@ -119,7 +120,9 @@ func noteOf(err error) string {
 		return "the partner says: " + said.Code.String()
 	case errors.Is(err, store.ErrFull):
 		return "the disk is full; the round goes on when there is room"
-	case errors.Is(err, exact.ErrChanged):
+	case errors.Is(err, similar.ErrRepeated):
+		return "the round was interrupted too often at one place to go on: each time something could be learnt that must not be"
+	case errors.Is(err, exact.ErrChanged), errors.Is(err, similar.ErrChanged):
 		return "what was kept of the round does not fit it any more"
 	}
 	return "the round was interrupted and is tried again: " + err.Error()

@@ -15,6 +15,11 @@ type Request struct {
 	Learn   string        `json:"learn"`   // us, them or both
 	Result  string        `json:"result"`  // which or count
 	Expires time.Duration `json:"expires"` // until when the offer stands; zero is a day
+	// Threshold is the score from which records are alike enough, and Model that of the faces to
+	// compare, for kinds that are matched by similarity. Zero and empty: what the kind, the rules
+	// or the list give.
+	Threshold int    `json:"threshold,omitempty"`
+	Model     string `json:"model,omitempty"`
 }
 
 // Learner names who learns something, seen from this side.
@@ -41,6 +46,9 @@ type Plan struct {
 	WrongHits    float64        `json:"expected_wrong_hits"`
 	Used         int64          `json:"quota_used_today"` // items counted with this partner today
 	Retention    uint32         `json:"retention_days"`
+	Threshold    int            `json:"threshold,omitempty"`             // where records are matched by similarity
+	Pairs        int64          `json:"pairs,omitempty"`                 // that would be compared, if the partner's list is as long
+	PairsLeft    int64          `json:"pairs_left_this_month,omitempty"` // with this partner
 	Warnings     []string       `json:"warnings"`
 }
 
@@ -54,6 +62,7 @@ type View struct {
 	Lists        []string  `json:"lists,omitempty"`
 	Purpose      string    `json:"purpose"`
 	Basis        string    `json:"basis,omitempty"`
+	Threshold    int       `json:"threshold,omitempty"` // where records are matched by similarity
 	Learns       Learns    `json:"learns"`
 	Items        int64     `json:"items"`
 	OwnClass     int       `json:"own_size_class"`

@@ -8,7 +8,7 @@ type Change struct {
 }
 
 // The changes, in the order in which a reader meets them: text, phone, document, handle,
-// mail, account, wallet, domain.
+// mail, account, wallet, domain, face. Those of persons are package person's.
 var (
 	changeInvisible    = Change{"invisible_removed", "invisible characters removed"}
 	changeFolded       = Change{"characters_folded", "full-width or other national forms of digits and letters written as plain ones"}
@@ -63,4 +63,9 @@ var (
 	changeChecksumCase = Change{"checksum_verified", "checksum in upper and lower case verified; written in lower case"}
 	changeHexAddress   = Change{"hex_address", "written as hex; encoded as the chain's usual address"}
 	changeParameters   = Change{"parameters_removed", "amount or other payment parameters removed"}
+)
+
+var (
+	changeModelAdded = Change{"model_added", "embedding model taken from the default"}
+	changeQuantised  = Change{"quantised", "numbers scaled to one length and rounded to whole ones"}
 )

@@ -2,17 +2,20 @@ package indicator
 
 import (
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"entente/protocol/person"
 	"entente/protocol/vectors"
 )
 
@@ -57,6 +60,12 @@ func defaultsOf(t testing.TB, s string) Defaults {
 			d.Scheme = value
 		case "provider":
 			d.ProviderRules = value == "on"
+		case "calendar":
+			d.Calendar = person.Calendar(value)
+		case "order":
+			d.Order = person.Order(value)
+		case "model":
+			d.Model = value
 		default:
 			t.Fatalf("unknown default %q", f)
 		}
@@ -247,6 +256,9 @@ func published(t *testing.T) []vectors.Vector {
 	return vs
 }
 
+// plainFace is a vector of 64 coordinates that go 16, 15, 17, in base64.
+func plainFace() string { return strings.Repeat("EA8R", 21) + "EA" }
+
 // badElement is bytes that look like an element and are not canonical.
 type badElement struct {
 	name    string
@@ -286,6 +298,19 @@ func badElements() []badElement {
 		{"wallet-element-chain", Wallet, "\x01btc:1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2"},
 		{"domain-element-case", Domain, "\x01Example.org"},
 		{"domain-element-dot", Domain, "\x01example.org."},
+		{"person-element-case", Person, "\x011990-05-17|Omar Khalid"},
+		{"person-element-date", Person, "\x0117.05.1990|omar khalid"},
+		{"person-element-order", Person, "\x011990|omar|khalid|ali"},
+		{"person-element-observed", Person, "\x021990-05-17|omar khalid"},
+		{"face-element-observed", Face, "\x02net-1/64:" + plainFace()},
+		{"face-element-case", Face, "\x01Net-1/64:" + plainFace()},
+		{"face-element-dimension", Face, "\x01net-1/064:" + plainFace()},
+		{"face-element-size", Face, "\x01net-1/72:" + plainFace()},
+		{"face-element-padding", Face, "\x01net-1/64:" + plainFace() + "=="},
+		{"face-element-trailing-bits", Face, "\x01net-1/64:" + strings.TrimSuffix(plainFace(), "A") + "B"},
+		{"face-element-numbers", Face, "\x01" + numberList(rand.New(rand.NewPCG(1, 1)), 64)},
+		{"face-element-short", Face, "\x01net-1/64:" + base64.RawURLEncoding.EncodeToString(append(make([]byte, 62), 100, 50))},
+		{"face-element-low", Face, "\x01net-1/64:" + base64.RawURLEncoding.EncodeToString(append(make([]byte, 62), 0x80, 1))},
 	}
 }
 
@@ -316,6 +341,7 @@ func runVector(t *testing.T, v vectors.Vector) {
 	d := Defaults{
 		Country: v.Input["country"], Platform: v.Input["platform"], Issuer: v.Input["issuer"],
 		Scheme: v.Input["scheme"], ProviderRules: v.Input["provider"] == "on",
+		Calendar: person.Calendar(v.Input["calendar"]), Order: person.Order(v.Input["order"]), Model: v.Input["model"],
 	}
 	value, changes, err := Parse(k, raw, d)
 	if !v.Valid {

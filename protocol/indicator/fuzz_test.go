@@ -2,11 +2,14 @@ package indicator
 
 import (
 	"errors"
+	"math/rand/v2"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+
+	"entente/protocol/person"
 )
 
 // FuzzParse: whatever comes in, the outcome is a fixed rejection or a value whose element
@@ -15,12 +18,15 @@ func FuzzParse(f *testing.F) {
 	for i, k := range Kinds() {
 		for _, r := range loadCorpus(f, k) {
 			d := defaultsOf(f, r.defaults)
-			f.Add(byte(i), r.raw, d.Country, d.Platform, d.Issuer, d.Scheme)
+			f.Add(byte(i), r.raw, d.Country, d.Platform, d.Issuer, d.Scheme, string(d.Calendar), string(d.Order), d.Model)
 		}
 	}
-	f.Fuzz(func(t *testing.T, kind byte, raw, country, platform, issuer, scheme string) {
+	f.Fuzz(func(t *testing.T, kind byte, raw, country, platform, issuer, scheme, calendar, order, model string) {
 		k := Kinds()[int(kind)%len(Kinds())]
-		d := Defaults{Country: country, Platform: platform, Issuer: issuer, Scheme: scheme, ProviderRules: kind >= 128}
+		d := Defaults{
+			Country: country, Platform: platform, Issuer: issuer, Scheme: scheme, ProviderRules: kind >= 128,
+			Calendar: person.Calendar(calendar), Order: person.Order(order), Model: model,
+		}
 		v, changes, err := Parse(k, raw, d)
 		if err != nil {
 			r, ok := errors.AsType[*Rejection](err)
@@ -40,8 +46,9 @@ func FuzzParse(f *testing.F) {
 
 func checkRoundTrip(t *testing.T, k Kind, v Value) {
 	t.Helper()
-	if n := len(v.Element()); n < 2 || n > maxElement {
-		t.Fatalf("element of %d bytes", n)
+	d, _ := lookup(k)
+	if most, _ := d.limits(); len(v.Element()) < 2 || len(v.Element()) > most {
+		t.Fatalf("element of %d bytes", len(v.Element()))
 	}
 	back, err := Restore(k, v.Element())
 	if err != nil || !back.Equal(v) || !slices.Equal(back.Element(), v.Element()) {
@@ -90,8 +97,11 @@ func TestAllocation(t *testing.T) {
 	for _, unit := range []string{"1", "a", "0", ":", ".", "@", "<", "/", " ", "+", "1 ", "a.", "\u0e41", "\xff", "xn--a.", "1,", `"`, `\`, "١"} {
 		for _, n := range []int{1, 30, 254, 1000} {
 			s := strings.Repeat(unit, n/len(unit)+1)
-			hostile = append(hostile, s, "+1"+s, "telegram:"+s, "https://"+s, "iban:GB"+s, "bc1"+s, "a@"+s, `"`+s+`"@a.example`)
+			hostile = append(hostile, s, "+1"+s, "telegram:"+s, "https://"+s, "iban:GB"+s, "bc1"+s, "a@"+s, `"`+s+`"@a.example`, "1990|"+s, "m/64:"+s)
 		}
+	}
+	for _, unit := range []string{"1 ", "-.5e9,", "A", "[", "\u200b", "0;"} { // only faces may be so long
+		hostile = append(hostile, strings.Repeat(unit, 60000/len(unit)), "m/1024:"+strings.Repeat(unit, 60000/len(unit)))
 	}
 	for _, k := range Kinds() {
 		for _, s := range hostile {
@@ -99,8 +109,8 @@ func TestAllocation(t *testing.T) {
 			if testing.Short() { // the race detector's run, which empties pools at random
 				limit *= 8
 			}
-			if got := allocated(limit, func() { _, _, _ = Parse(k, s, Defaults{Country: "AU"}) }); got > limit {
-				t.Errorf("%s: parsing %d bytes takes %d", k, len(s), got)
+			if got := allocated(limit, func() { _, _, _ = Parse(k, s, Defaults{Country: "AU", Model: "m"}) }); got > limit {
+				t.Errorf("%s: parsing %d bytes %.9q takes %d", k, len(s), s, got)
 			}
 			if got := allocated(limit, func() { _, _ = Restore(k, []byte("\x01"+s)) }); got > limit {
 				t.Errorf("%s: restoring %d bytes takes %d", k, len(s), got)
@@ -165,6 +175,8 @@ func BenchmarkParse(b *testing.B) {
 		{"iban", "GB29 NWBK 6016 1331 9268 19", Account, Defaults{}},
 		{"wallet", "1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2", Wallet, Defaults{}},
 		{"domain", "shop.example.org", Domain, Defaults{}},
+		{"person", "1990-05-17|Omar Khalid", Person, Defaults{}},
+		{"face", numberList(rand.New(rand.NewPCG(1, 1)), 512), Face, Defaults{Model: "m"}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()

@@ -4,8 +4,9 @@
 // Sources: ITU-T E.164 and the libphonenumber metadata (phone), ICAO Doc 9303 parts 3
 // to 7 (document), RFC 5321, 5322 and 6531 (email), ISO 13616 and the national account
 // schemes (account), BIP-13, BIP-173, BIP-350, EIP-55 and Tron's base58check (wallet),
-// RFC 5890 to 5894 with UTS #46 mapping (domain), and the platforms' own published
-// naming rules (handle).
+// RFC 5890 to 5894 with UTS #46 mapping (domain), the platforms' own published naming
+// rules (handle), and package person (person). A face is the vector that an embedding
+// model made of a picture; no picture comes here.
 //
 //	raw text + defaults ──Parse──► Value + what was changed, or a Rejection with its reason
 //	element bytes ──────Restore──► Value, only if the bytes are canonical
@@ -24,8 +25,11 @@
 package indicator
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+
+	"entente/protocol/person"
 )
 
 // Kind is the type of an indicator, as written on the wire and in lists.
@@ -40,6 +44,8 @@ const (
 	Account  Kind = "account"
 	Wallet   Kind = "wallet"
 	Domain   Kind = "domain"
+	Person   Kind = "person"
+	Face     Kind = "face"
 )
 
 // Defaults complete a raw value that does not say everything itself. A raw value that
@@ -52,6 +58,9 @@ type Defaults struct {
 	// ProviderRules folds addresses that one mail provider delivers to one mailbox
 	// (dots and plus tags at Gmail). Off unless both partners want it.
 	ProviderRules bool
+	Calendar      person.Calendar // of the column of dates of birth
+	Order         person.Order    // of day and month in dates of birth such as 04/05/1990
+	Model         string          // embedding model of a face written as bare numbers
 }
 
 // definition is what one kind's file contributes to the table below.
@@ -65,13 +74,22 @@ type definition struct {
 	// fixed says that parse itself makes sure that its result is canonical, so that the
 	// check need not run again; phones do, because they come in millions.
 	fixed bool
+	// similar says that values meet by similarity alone.
+	similar bool
+	// maxElement and maxRaw are bounds in bytes; 0 means the usual ones.
+	maxElement, maxRaw int
+}
+
+// limits returns the bounds of elements and raw text in bytes.
+func (d *definition) limits() (element, raw int) {
+	return cmp.Or(d.maxElement, usualElement), cmp.Or(d.maxRaw, usualRaw)
 }
 
 // definitions is the one table of kinds; a new kind is one file and one line here.
-func definitions() [7]*definition {
+func definitions() [9]*definition {
 	return [...]*definition{
 		&phoneDefinition, &documentDefinition, &handleDefinition, &emailDefinition,
-		&accountDefinition, &walletDefinition, &domainDefinition,
+		&accountDefinition, &walletDefinition, &domainDefinition, &personDefinition, &faceDefinition,
 	}
 }
 
@@ -110,14 +128,23 @@ func (k Kind) Version() uint16 {
 	return 0
 }
 
+// Similar reports a kind whose values are matched by similarity alone: two records of one
+// person, or two pictures of one face, hardly ever give equal elements, so that a round
+// that compares for equality would only reveal. False for an unknown kind.
+func (k Kind) Similar() bool {
+	d, ok := lookup(k)
+	return ok && d.similar
+}
+
 // Parse turns raw text into its canonical value and says what it changed. The error is
-// always a *Rejection. Raw text over 1,024 bytes is rejected.
+// always a *Rejection. Raw text over 1,024 bytes is rejected, of a face over 65,535.
 func Parse(k Kind, raw string, d Defaults) (Value, []Change, error) {
 	def, ok := lookup(k)
 	if !ok {
 		return Value{}, nil, reject(ReasonUnknownKind)
 	}
-	text, changes, r := clean(raw)
+	_, maxRaw := def.limits()
+	text, changes, r := clean(raw, maxRaw)
 	if r != nil {
 		return Value{}, nil, r
 	}
@@ -134,7 +161,8 @@ func Parse(k Kind, raw string, d Defaults) (Value, []Change, error) {
 // settled reports content that is canonical and whose text survives a cell unharmed, so
 // that an export can be imported again.
 func (d *definition) settled(c content) bool {
-	t, _, r := clean(c.text)
+	_, maxRaw := d.limits()
+	t, _, r := clean(c.text, maxRaw)
 	return r == nil && t == c.text && d.canonical(c)
 }
 
@@ -145,7 +173,7 @@ func Restore(k Kind, element []byte) (Value, error) {
 	if !ok {
 		return Value{}, reject(ReasonUnknownKind)
 	}
-	if len(element) < 2 || len(element) > maxElement {
+	if maxElement, _ := def.limits(); len(element) < 2 || len(element) > maxElement {
 		return Value{}, reject(ReasonNotCanonical)
 	}
 	c := content{form: form(element[0]), text: string(element[1:])}

@@ -30,6 +30,8 @@ func generators() map[Kind]generator {
 		Account:  {randomAccount, otherBank},
 		Wallet:   {randomWallet, otherChain},
 		Domain:   {func(r *rand.Rand) string { return word(r, 7) + "." + word(r, 6) + ".example" }, swapEnds},
+		Person:   {randomPerson, otherBirth},
+		Face:     {randomFace, otherFace},
 	}
 }
 
@@ -237,6 +239,45 @@ func otherChain(r *rand.Rand, s string) string {
 	return "0x" + hex.EncodeToString(other[1:])
 }
 
+func randomPerson(r *rand.Rand) string {
+	s := fmt.Sprintf("%d-%02d-%02d", 1900+r.IntN(120), 1+r.IntN(12), 1+r.IntN(28))
+	for range 1 + r.IntN(3) {
+		s += "|" + word(r, 4) + " " + word(r, 7)
+	}
+	return s
+}
+
+// otherBirth keeps the names and a part of the date.
+func otherBirth(r *rand.Rand, s string) string {
+	born, names, _ := strings.Cut(s, "|")
+	return pick(r, born[:4], born[:7], born[:4]+"-01-02", born[:8]+"29") + "|" + names
+}
+
+func randomFace(r *rand.Rand) string {
+	numbers := make([]float64, leastFace+faceStep*r.IntN(4))
+	for i := range numbers {
+		numbers[i] = r.NormFloat64()
+	}
+	v, _, err := ParseFace(pick(r, "net-1", "net-2", "a.b_c", "arc-100"), numbers)
+	if err != nil {
+		return ""
+	}
+	return v.Canonical()
+}
+
+// otherFace keeps the vector under another model, or changes one coordinate by one.
+func otherFace(r *rand.Rand, s string) string {
+	model, vector, ok := FaceVector([]byte("\x01" + s))
+	if !ok {
+		return s
+	}
+	if r.IntN(2) == 0 {
+		return face{pick(r, "net-1", "net-2", "a.b_c", "arc-100"), vector}.text()
+	}
+	vector[r.IntN(len(vector))]++
+	return face{model, vector}.text()
+}
+
 // swapEnds exchanges two neighbouring letters.
 func swapEnds(r *rand.Rand, s string) string {
 	b := []byte(s)
@@ -272,6 +313,9 @@ func TestLookalikes(t *testing.T) {
 		{Domain, "example.org", "www.example.org"},
 		{Domain, "faß.example", "fass.example"},
 		{Domain, "раypal.example", "paypal.example"},
+		{Person, "1990-05-17|omar khalid", "1990-05-17|khalid omar"},
+		{Person, "1990-05-17|omar khalid", "1990-05|omar khalid"},
+		{Face, "net-1/64:" + plainFace(), "net.1/64:" + plainFace()},
 	} {
 		a, errA := element(p.kind, p.a)
 		b, errB := element(p.kind, p.b)

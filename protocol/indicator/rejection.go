@@ -1,9 +1,16 @@
 package indicator
 
+import (
+	"slices"
+
+	"entente/protocol/person"
+)
+
 // Reason is why a raw value was rejected: a stable, closed set that reports count by.
 type Reason string
 
-// The reasons. Each has one fixed sentence, which is the Rejection's text.
+// The reasons, beside those that package person adds for names and dates. Each has one
+// fixed sentence, which is the Rejection's text.
 const (
 	ReasonUnknownKind       Reason = "unknown_kind"
 	ReasonEmpty             Reason = "empty"
@@ -37,6 +44,10 @@ const (
 	ReasonChecksum          Reason = "checksum"
 	ReasonUnknownChain      Reason = "unknown_chain"
 	ReasonTestNetwork       Reason = "test_network"
+	ReasonModelMissing      Reason = "model_missing"
+	ReasonModel             Reason = "model"
+	ReasonDimension         Reason = "dimension"
+	ReasonVector            Reason = "vector"
 	ReasonNotCanonical      Reason = "not_canonical"
 )
 
@@ -57,6 +68,11 @@ func Reasons() []Reason {
 	for _, t := range reasonTexts {
 		out = append(out, t.reason)
 	}
+	for _, r := range person.Reasons() {
+		if !slices.Contains(out, Reason(r)) {
+			out = append(out, Reason(r))
+		}
+	}
 	return out
 }
 
@@ -66,7 +82,7 @@ func (r Reason) text() string {
 			return t.text
 		}
 	}
-	return "rejected"
+	return person.Reason(r).Text()
 }
 
 var reasonTexts = [...]struct {
@@ -105,5 +121,9 @@ var reasonTexts = [...]struct {
 	{ReasonChecksum, "the address does not fit its checksum; a character is wrong or missing"},
 	{ReasonUnknownChain, "not an address of a chain that is known"},
 	{ReasonTestNetwork, "an address of a test network, where coins have no value"},
+	{ReasonModelMissing, "no embedding model is given; add a model column or a default model"},
+	{ReasonModel, "not the name of a model: 1 to 40 letters a to z, digits, points, hyphens and underscores, a letter or digit first"},
+	{ReasonDimension, "a face has 64 to 1,024 numbers, a multiple of eight"},
+	{ReasonVector, "not a face vector as this version writes it; give the numbers as the model puts them out"},
 	{ReasonNotCanonical, "the stored bytes are not a canonical value of this kind and version"},
 }

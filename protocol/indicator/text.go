@@ -6,13 +6,13 @@ import (
 	"unicode/utf8"
 )
 
-// maxRaw bounds raw text in bytes: a whole machine-readable zone or a long profile
+// usualRaw bounds raw text in bytes: a whole machine-readable zone or a long profile
 // address fits, a pasted paragraph does not.
-const maxRaw = 1024
+const usualRaw = 1024
 
 // clean trims a raw cell, removes invisible characters and the marks with which
 // spreadsheets force text, and refuses what is not text.
-func clean(raw string) (string, []Change, *Rejection) {
+func clean(raw string, maxRaw int) (string, []Change, *Rejection) {
 	if len(raw) > maxRaw {
 		return "", nil, reject(ReasonTooLong)
 	}

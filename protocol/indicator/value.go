@@ -14,8 +14,9 @@ const (
 	formObserved  form = 2 // a check digit is wrong; kept with what was observed
 )
 
-// maxElement bounds an element in bytes; the longest is an e-mail address.
-const maxElement = 512
+// usualElement bounds an element in bytes; the longest are persons with all their names.
+// Faces have a bound of their own.
+const usualElement = 512
 
 // content is what a kind's parser returns.
 type content struct {

@@ -22,6 +22,8 @@ func samples() map[Kind]struct{ raw, secret string } {
 		Account:  {"iban:GB29NWBK60161331926819", "601613"},
 		Wallet:   {"0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "5aaeb"},
 		Domain:   {"shop.example.org", "shop"},
+		Person:   {"1990-05-17|Omar Khalid", "omar"},
+		Face:     {"net-1/64:" + plainFace(), "ea8r"},
 	}
 }
 
@@ -184,17 +186,22 @@ func TestKinds(t *testing.T) {
 			t.Errorf("%s: %v, version %d", k, err, k.Version())
 		}
 	}
-	for _, s := range []string{"", "Phone", "phone ", "face"} {
+	for k := range samples() {
+		if k.Similar() != (k == Person || k == Face) {
+			t.Errorf("%s: similar %v", k, k.Similar())
+		}
+	}
+	for _, s := range []string{"", "Phone", "phone ", "plate"} {
 		if _, err := ParseKind(s); err == nil {
 			t.Errorf("kind %q passes", s)
 		}
-		if Kind(s).Version() != 0 {
-			t.Errorf("kind %q has a version", s)
+		if Kind(s).Version() != 0 || Kind(s).Similar() {
+			t.Errorf("kind %q has a version, or is matched", s)
 		}
 	}
-	_, _, err := Parse("face", "x", Defaults{})
+	_, _, err := Parse("plate", "x", Defaults{})
 	wantReason(t, err, string(ReasonUnknownKind))
-	wantReason(t, restoreError("face", []byte("\x01x")), string(ReasonUnknownKind))
+	wantReason(t, restoreError("plate", []byte("\x01x")), string(ReasonUnknownKind))
 }
 
 func TestClean(t *testing.T) {
@@ -214,10 +221,10 @@ func TestClean(t *testing.T) {
 		{"a\x00", "", "not_text"},
 		{"a\x7fb", "", "not_text"},
 		{"a\xff", "", "not_text"},
-		{strings.Repeat("a", maxRaw), strings.Repeat("a", maxRaw), ""},
-		{strings.Repeat("a", maxRaw+1), "", "too_long"},
+		{strings.Repeat("a", usualRaw), strings.Repeat("a", usualRaw), ""},
+		{strings.Repeat("a", usualRaw+1), "", "too_long"},
 	} {
-		got, _, r := clean(c.raw)
+		got, _, r := clean(c.raw, usualRaw)
 		if c.reason == "" && (r != nil || got != c.want) {
 			t.Errorf("clean %q = %q, %v", c.raw, got, r)
 		}

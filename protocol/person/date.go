@@ -17,6 +17,9 @@ const (
 	MonthFirst   Order = "month_first"
 )
 
+// Orders lists the orders that a column can have.
+func Orders() []Order { return []Order{OrderUnknown, DayFirst, MonthFirst} }
+
 // parseBirth reads a date of birth as agencies write it.
 func parseBirth(raw string, d Defaults) (Birth, []Change, *Rejection) {
 	text, changes, r := cleanBirth(raw)

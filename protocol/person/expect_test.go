@@ -32,7 +32,7 @@ func TestExpectationOfNothing(t *testing.T) {
 		t.Errorf("without own records: %+v", e)
 	}
 	one := developmentProfiles(t, 9, 1)
-	if e := ExpectWrongHits(one, 1e6, DefaultThreshold); math.Abs(e.Hits-0.18) > 1e-6 {
+	if e := ExpectWrongHits(one, 1e6, DefaultThreshold); math.Abs(e.Hits-0.165) > 1e-6 {
 		t.Errorf("one record against a million: %+v", e)
 	}
 	if a, b := ExpectWrongHits(one, 1000, DefaultThreshold), ExpectWrongHits(one, 1000, DefaultThreshold+Unit); math.Abs(a.Hits/b.Hits-2) > 1e-6 {

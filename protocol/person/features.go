@@ -20,19 +20,20 @@ const Unit = 300
 
 // DefaultThreshold is the least score of a match, ten bits: with 2,000 true pairs in two
 // lists of 20,000 it gives a precision of 0.96 and a recall of 0.75. Each bit more halves the
-// wrong hits and costs a twentieth of all true pairs (2700: 0.92 and 0.79; 3300: 0.97 and 0.70).
+// wrong hits and costs a twentieth of all true pairs (2700: 0.93 and 0.79; 3300: 0.97 and 0.69).
 const DefaultThreshold = 3000
 
-// MaxScore bounds the score of any two vectors: |Score| <= MaxScore < 2^15. The features
-// have a squared norm of at most maxNorm, by Cauchy and Schwarz their product is at most
-// that, and each side's self weight of at most maxSelf counts against it selfUnit times.
-const MaxScore = maxNorm + 2*selfUnit*maxSelf
+// MaxThreshold is the largest threshold that the bounds allow, twelve bits.
+const MaxThreshold = 12 * Unit
 
-const (
-	maxNorm  = 22300
-	maxSelf  = 108
-	selfUnit = 48
-)
+// MaxSquare bounds the squared norm of every vector, and so, by Cauchy and Schwarz, each score on
+// either side of zero: a score less any threshold up to MaxThreshold has sixteen bits, which
+// package similar relies on. Six words of usual length and a date stay within it.
+const MaxSquare = 1<<15 - 1 - MaxThreshold
+
+// selfUnit is what the other side's self weight counts. It is near the usual self weight,
+// because of all factors of a product equal ones have the least squared norm.
+const selfUnit = 63
 
 // Places of the vector: the two self weights, then the parts of the date of birth, each
 // with a place of its own, then features of words, which share the rest by hash.
@@ -57,9 +58,9 @@ const (
 	squareOfBigrams = 1600 // shared by the bigrams of a word
 	squareOfWeak    = 900
 
-	selfDate = 30 // self weight of a day and month that are known
-	selfWord = 13
-	selfWeak = 11
+	selfDate = 23 // self weight of a day and month that are known
+	selfWord = 10
+	selfWeak = 9
 )
 
 // Side says on which side of the product a vector stands.
@@ -117,7 +118,7 @@ func compareWords(a, b word) int {
 // vectorBuilder adds features while they fit into the bounds.
 type vectorBuilder struct {
 	sum  [Dimensions]int16
-	norm int // squared norm of sum
+	norm int // squared norm of sum, without self weights
 	self int
 	in   []feature // features of words
 }
@@ -173,7 +174,7 @@ func (b *vectorBuilder) word(w word, primary bool) {
 	if primary {
 		b.self += self
 	}
-	if fits && b.norm <= maxNorm && b.self <= maxSelf {
+	if fits && b.self <= math.MaxInt8 && b.norm+b.self*b.self+selfUnit*selfUnit <= MaxSquare {
 		return
 	}
 	if primary {

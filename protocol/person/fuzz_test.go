@@ -19,7 +19,7 @@ func FuzzParse(f *testing.F) {
 		p, changes, err := Parse(Fields{Name: name, Variants: []string{variant}, Born: born}, d)
 		if err != nil {
 			r, ok := errors.AsType[*Rejection](err)
-			if !ok || !slices.Contains(Reasons(), r.Reason) || r.Text != r.Reason.text() {
+			if !ok || !slices.Contains(Reasons(), r.Reason) || r.Text != r.Reason.Text() {
 				t.Fatalf("rejection %v", err)
 			}
 			return

@@ -14,11 +14,12 @@
 // no list of a partner, no floating point in what two nodes compare.
 //
 // Promised: nothing is dropped or merged silently on reading; equal persons have equal
-// elements, keys and vectors on every machine; the product of any two vectors stays below
-// 2^15; no error, log line or formatted value holds a name. Not promised: that records of
-// one person meet, or that records that match are of one person. A match is a lead. Keys
-// and vectors are as secret as the names: both can be searched for chosen persons, so that
-// neither may leave a node except inside a protocol that hides it.
+// elements, keys and vectors on every machine; the product of any two vectors, less a
+// threshold up to MaxThreshold, has sixteen bits; no error, log line or formatted value holds
+// a name. Not promised: that records of one person meet, or that records that match are of
+// one person. A match is a lead. Keys and vectors are as secret as the names: both can be
+// searched for chosen persons, so that neither may leave a node except inside a protocol that
+// hides it.
 //
 // All functions are safe for concurrent use.
 package person
@@ -33,7 +34,7 @@ import (
 
 // Version is the version of the canonical form, the tables, keys, features and threshold
 // together. It changes only when the output on the golden corpus changes.
-const Version uint16 = 1
+const Version uint16 = 2
 
 // Fields are the raw fields of one record.
 type Fields struct {

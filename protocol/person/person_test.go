@@ -39,7 +39,7 @@ func TestPersonsPrintNothing(t *testing.T) {
 func TestRejectionsHoldNothing(t *testing.T) {
 	seen := map[Reason]bool{}
 	for _, r := range Reasons() {
-		if seen[r] || r.text() == "rejected" {
+		if seen[r] || r.Text() == "rejected" {
 			t.Errorf("reason %s", r)
 		}
 		seen[r] = true

@@ -30,7 +30,7 @@ type Rejection struct {
 // Error returns the sentence.
 func (r *Rejection) Error() string { return r.Text }
 
-func reject(r Reason) *Rejection { return &Rejection{Reason: r, Text: r.text()} }
+func reject(r Reason) *Rejection { return &Rejection{Reason: r, Text: r.Text()} }
 
 // Reasons lists all reasons in a fixed order, for reports and documents.
 func Reasons() []Reason {
@@ -41,7 +41,8 @@ func Reasons() []Reason {
 	return out
 }
 
-func (r Reason) text() string {
+// Text is the reason's sentence, "rejected" for a reason that is none.
+func (r Reason) Text() string {
 	for _, t := range reasonTexts {
 		if t.reason == r {
 			return t.text

@@ -102,10 +102,13 @@ func parseNames(raw string) ([]string, []Change, *Rejection) {
 			changes = appendChanges(changes, []Change{changePunctuation})
 		}
 		parts = parts[1:]
+		if name == "" {
+			continue
+		}
 		// Signs that were left out may have hidden a word that divides.
 		if again, c := splitVariants(name); len(again) > 1 {
 			parts, changes = append(again, parts...), appendChanges(changes, c)
-		} else if name != "" {
+		} else {
 			names = append(names, name)
 		}
 	}

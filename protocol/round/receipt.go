@@ -248,6 +248,36 @@ func (m *Machine) verify(c Certificate, proposer, responder *sign.PublicKey, mem
 	return m.receiptFits(c.Receipt.Body, members)
 }
 
+// VerifyAgreement checks the three signatures under an agreement without a receipt, with the keys
+// of both, and returns its parts and its digest.
+func VerifyAgreement(offer, answer Signed, confirm []byte, keys func(member string) (*sign.PublicKey, bool)) (Offer, Answer, [32]byte, error) {
+	fail := func(err error) (Offer, Answer, [32]byte, error) { return Offer{}, Answer{}, [32]byte{}, err }
+	var o Offer
+	var a Answer
+	if err := wire.Unmarshal(offer.Body, &o); err != nil {
+		return fail(fmt.Errorf("read offer: %w", err))
+	}
+	proposer, known := keys(o.From)
+	responder, alike := keys(o.To)
+	if !known || !alike {
+		return fail(errors.New("a member of the agreement is not in the roster"))
+	}
+	if _, err := openOffer(offer, proposer); err != nil {
+		return fail(err)
+	}
+	if err := wire.Unmarshal(answer.Body, &a); err != nil {
+		return fail(fmt.Errorf("read answer: %w", err))
+	}
+	if err := a.validate(o, o.digest(offer.Body)); err != nil {
+		return fail(err)
+	}
+	agreement := agreementDigest(offer.Body, answer.Body)
+	if responder.Verify(domainAgreement, agreement[:], answer.Signature) != nil || proposer.Verify(domainAgreement, agreement[:], confirm) != nil {
+		return fail(errors.New("a signature under the agreement is wrong"))
+	}
+	return o, a, agreement, nil
+}
+
 // receiptFits checks that a receipt is about this agreement and these members.
 func (m *Machine) receiptFits(body []byte, members Members) error {
 	var got Receipt

@@ -361,3 +361,9 @@ func (m *Machine) FinishRun() {
 		m.rec.State = uint8(Matched)
 	}
 }
+
+// Signed returns the agreement as it was signed: the offer with the proposer's signature, the
+// answer with the responder's under the agreement, and the proposer's under that.
+func (m *Machine) Signed() (offer, answer Signed, confirm []byte) {
+	return m.rec.Offer, m.rec.Answer, m.rec.Confirm
+}

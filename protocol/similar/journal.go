@@ -231,3 +231,20 @@ func (s *Session) place(block, pair int) (probe, template int) {
 	batch, reply, l := block/s.replies(), block%s.replies(), s.layout()
 	return batch*l.Slots + pair%l.Slots, reply*l.Templates() + pair/l.Slots
 }
+
+// Noted are the digests of queries and replies that a run's journal holds, sent or received, as
+// far as the run went.
+func Noted(ctx context.Context, j Journal) (queries, replies [][32]byte, err error) {
+	for flow, out := range map[string]*[][32]byte{queriesFlow: &queries, repliesFlow: &replies} {
+		for b, err := range j.Chunks(ctx, flow) {
+			if err != nil {
+				return nil, nil, fmt.Errorf("read journal: %w", err)
+			}
+			if len(b) != 32 {
+				return nil, nil, ErrChanged
+			}
+			*out = append(*out, [32]byte(b))
+		}
+	}
+	return queries, replies, nil
+}

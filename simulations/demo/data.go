@@ -16,7 +16,7 @@ import (
 // The files that the three services read in. The numbers are those that the regulators
 // of Australia (0491 570 006 and 29 more), the United Kingdom (07700 900000 to 900999)
 // and North America (555-0100 to 555-0199) set aside for film and fiction; the passports
-// are of Utopia (UTO), the specimen state of ICAO Doc 9303.
+// are of Utopia (UTO), the specimen state of ICAO Doc 9303; the persons are invented.
 //
 //go:embed data/*.csv
 var files embed.FS
@@ -52,10 +52,12 @@ func sources() []source {
 	return []source{
 		{id, "watch", indicator.Phone, indicator.Suspect, indicator.Defaults{}},
 		{id, "papers", indicator.Document, indicator.Suspect, indicator.Defaults{}},
+		{id, "names", indicator.Person, indicator.Suspect, indicator.Defaults{}},
 		{th, "watch", indicator.Phone, indicator.Suspect, indicator.Defaults{}},
 		{au, "protected", indicator.Phone, indicator.Victim, indicator.Defaults{Country: au}},
 		{au, "wanted", indicator.Phone, indicator.Suspect, indicator.Defaults{Country: au}},
 		{au, "papers", indicator.Document, indicator.Suspect, indicator.Defaults{}},
+		{au, "names", indicator.Person, indicator.Suspect, indicator.Defaults{}},
 	}
 }
 
@@ -101,11 +103,15 @@ func (f source) values() ([]listed, error) {
 		if f.kind == indicator.Document {
 			d.Issuer = "UTO"
 		}
-		v, _, err := indicator.Parse(f.kind, row[0], d)
+		raw, written := row[0], strings.TrimSpace(row[0])
+		if f.kind == indicator.Person { // date of birth and name have columns of their own
+			raw, written = row[0]+"|"+row[1], row[1]
+		}
+		v, _, err := indicator.Parse(f.kind, raw, d)
 		if err != nil {
 			continue // a row that the node must reject
 		}
-		out = append(out, listed{v, strings.TrimSpace(row[0])})
+		out = append(out, listed{v, written})
 	}
 	return out, nil
 }

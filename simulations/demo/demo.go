@@ -78,6 +78,7 @@ func (s *story) acts() []act {
 		{"Indonesia's rules agree, and the round runs", s.match},
 		{"The hits, each beside the own record only", s.hits},
 		{"Two smaller questions", s.others},
+		{"Names, in two scripts", s.names},
 		{"What went over the line", s.line},
 		{"A partner who guesses", s.guesses},
 		{"Thailand says no", s.refusal},

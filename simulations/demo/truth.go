@@ -17,9 +17,9 @@ type truth struct {
 	overlaps map[string]int   // values that stand in Australia's messy file and in another
 	plan     planned
 	// Rounds in the order in which they are run.
-	phones, count, papers, refused outcome
-	title                          string // of Thailand's rule that refuses
-	receipts                       map[string]int
+	phones, count, papers, persons, refused outcome
+	title                                   string // of Thailand's rule that refuses
+	receipts                                map[string]int
 }
 
 // counts of an import. Rows are the sum of all but changed.
@@ -74,7 +74,7 @@ func theTruth() truth {
 	return truth{
 		lists: map[string]int64{
 			"au-protected.csv": 4, "au-wanted.csv": 127, "au-papers.csv": 24,
-			"id-watch.csv": 139, "id-papers.csv": 20, "th-watch.csv": 73,
+			"id-watch.csv": 139, "id-papers.csv": 20, "th-watch.csv": 73, "au-names.csv": 10, "id-names.csv": 10,
 		},
 		wanted: counts{rows: 136, ready: 127, merged: 2, held: 1, rejected: 6, changed: 129},
 		rejected: tally{
@@ -93,10 +93,19 @@ func theTruth() truth {
 			hits:   map[string][]string{au: {"UTO:K7300915", "UTO:L4410027", "UTO:M5528816", "UTO:P1090443"}, id: {}},
 			counts: map[string]string{}, states: done,
 		},
+		// In each list besides: somebody with the same name and another birthday, and somebody with
+		// the same birthday and another name.
+		persons: outcome{
+			hits: map[string][]string{
+				au: {"1979-11-30|natalia kuznetsova", "1985-03-12|mohammed al-sayed hussein", "1988-06-17|somchai srisuk"},
+				id: {"1979-11-30|наталья кузнецова", "1985-03-12|محمد السيد حسين", "1988-06-17|สมชาย ศรีสุข"},
+			},
+			counts: map[string]string{}, states: done,
+		},
 		refused: outcome{
 			hits: map[string][]string{au: {}, th: {}}, counts: map[string]string{}, states: map[string]string{au: "refused", th: "refused"},
 		},
 		title:    operationTitle,
-		receipts: map[string]int{au: 3, id: 3, th: 0},
+		receipts: map[string]int{au: 4, id: 4, th: 0},
 	}
 }
