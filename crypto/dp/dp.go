@@ -6,7 +6,8 @@
 // with probability proportional to exp(−ε·|x|) from the integers with |x| ≤ shift. So D lies
 // in [0, 2·shift], and whoever sees count + D and knows the shift gets the count with
 // symmetric noise. That of a tally is the same distribution, of scale sensitivity/ε and
-// divided among contributors. Sampling is exact, by integer arithmetic on crypto/rand, after
+// divided among contributors. Sampling is exact, by integer arithmetic on crypto/rand or on a
+// contributor's seeded stream, after
 // Canonne, Kamath and Steinke, "The Discrete Gaussian for Differential Privacy"
 // (arXiv:2004.00010), algorithms 1 and 2, and for shares after Shepp and Lloyd, "Ordered
 // cycle lengths in a random permutation" (1966): no floating point, so none of its leaks.

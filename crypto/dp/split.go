@@ -44,7 +44,7 @@ const boundNumerator = 55_452
 // Promise: (ε, 2⁻⁴⁰)-differential privacy of the sums for such a unit, by the bound above.
 // Not promised: that a contributor's share is honest, and constant time. Time and memory
 // access depend on the noise, so a share is drawn before anyone waits for it, once for a
-// tally, and kept until it is used: two shares for the same counts can be averaged.
+// tally, and kept, or its seed, until it is used: two shares for the same counts can be averaged.
 //
 // The zero value is none.
 type Split struct {
@@ -81,6 +81,26 @@ func (s Split) Bound() int64 {
 // the zero Split, and if there are not 1 to MaxCells cells.
 func (s Split) Draw(cells int) ([]int64, error) {
 	src := newSource()
+	defer src.clear()
+	return s.draw(src, cells)
+}
+
+// Stream is a key stream that never ends, such as crypto/he/sample's. Next returns its next n
+// bytes, valid until the next call; n is at most 64.
+type Stream interface {
+	Next(n int) []byte
+}
+
+// DrawFrom is Draw from a stream, so that who has the stream's seed draws the same shares
+// again. Bytes are taken from the stream in order, eight a number; some that follow the last
+// number may have been read. So a stream serves one draw, and its seed must be secret and
+// random: who knows the seed takes the noise off.
+func (s Split) DrawFrom(stream Stream, cells int) ([]int64, error) {
+	src := &source{fill: func(b []byte) {
+		for len(b) > 0 {
+			b = b[copy(b, stream.Next(min(len(b), 64))):]
+		}
+	}}
 	defer src.clear()
 	return s.draw(src, cells)
 }

@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"entente/crypto/he/sample"
 )
 
 // seeded draws from reproducible bytes.
@@ -115,6 +117,41 @@ func TestOneShareIsStated(t *testing.T) {
 		if x := fit(values, oneShare(s, reachOf(s))); x > threshold {
 			t.Errorf("%+v: %.1f standard deviations off", s, x)
 		}
+	}
+}
+
+// TestDrawFrom: a seeded stream gives the same shares each time, other streams others, and the
+// sum over the contributors is what it is from any source.
+func TestDrawFrom(t *testing.T) {
+	s := split(t, 1000, 3, 4)
+	draw := func(contributor byte) []int64 {
+		shares, err := s.DrawFrom(sample.New("test", [sample.SeedSize]byte{contributor}, 0), 20_000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return shares
+	}
+	all := make([]int64, 20_000)
+	for contributor := range byte(4) {
+		first := draw(contributor)
+		if !slices.Equal(first, draw(contributor)) {
+			t.Error("a seed gives two draws")
+		}
+		if slices.Equal(first, draw(contributor+1)) {
+			t.Error("two seeds give one draw")
+		}
+		for i, x := range first {
+			all[i] += x
+		}
+	}
+	if x := fit(all, laplace(s)); x > threshold {
+		t.Errorf("%.1f standard deviations off", x)
+	}
+	if _, err := s.DrawFrom(sample.New("test", [sample.SeedSize]byte{}, 0), 0); err == nil {
+		t.Error("no cells are drawn for")
+	}
+	if _, err := (Split{}).DrawFrom(sample.New("test", [sample.SeedSize]byte{}, 0), 1); err == nil {
+		t.Error("no noise is drawn")
 	}
 }
 

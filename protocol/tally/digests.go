@@ -19,6 +19,11 @@ func PartCommitment(proposal [32]byte, holder string, public []byte) [32]byte {
 	return transcript.Digest("entente/tally/part-commitment/1", proposal[:], []byte(holder), public)
 }
 
+// CallNote names, in a member's journal, the key call of a proposal that it has answered.
+func CallNote(proposal [32]byte, member string) [32]byte {
+	return transcript.Digest("entente/tally/answered-call/1", proposal[:], []byte(member))
+}
+
 // SealInfo binds what is sealed to its place: of which key call, by which dealer, for which.
 func SealInfo(call [32]byte, from, to uint8) [32]byte {
 	return transcript.Digest("entente/tally/seal/1", call[:], []byte{from}, []byte{to})
@@ -43,11 +48,19 @@ func ShareDigest(share []byte) [32]byte {
 	return transcript.Digest("entente/tally/share-blocks/1", share)
 }
 
-// NoiseKey is the key of the stream from which a contributor's noise is drawn: AES-256 in
-// counter mode from block 0 on.
-func NoiseKey(seed []byte, key [32]byte) [32]byte {
+// SeedCommitment commits a contributor to the seed of its contribution, before the key is known
+// on which its noise depends as well. The name is in it, as in PartCommitment.
+func SeedCommitment(proposal [32]byte, contributor string, seed []byte) [32]byte {
+	return transcript.Digest("entente/tally/seed-commitment/1", proposal[:], []byte(contributor), seed)
+}
+
+// NoiseSeed is the seed of the stream from which a contributor's noise is drawn under a key.
+func NoiseSeed(seed []byte, key [32]byte) [32]byte {
 	return transcript.Digest("entente/tally/noise/1", seed, key[:])
 }
+
+// NoiseStream is the label of that stream, whose index is 0.
+const NoiseStream = "entente/tally/noise-stream/1"
 
 // Suppress turns a sum, noise included, into what is shown: the sums from limit on.
 func Suppress(sums []int32, limit uint32) []uint32 {

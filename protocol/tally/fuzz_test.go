@@ -16,7 +16,7 @@ func messages(t testing.TB) []Message {
 	t.Helper()
 	k := testKey(t, 1)
 	digest := make([]byte, 32)
-	cs := []Commitment{{Place: 0, Digest: digest}, {Place: 2, Digest: digest}}
+	cs := []Accepted{{Place: 0, Digest: digest}, {Place: 2, Digest: digest}}
 	out := []Message{
 		{KindHello, round.Hello{Version: 1, Roster: digest, Clock: testNow}}, {KindReady, Ready{Key: digest}}, {KindWanted, Wanted{Key: digest}},
 		{KindReleased, Released{Release: digest}},
@@ -24,11 +24,11 @@ func messages(t testing.TB) []Message {
 		{KindMask, Chunk{1, 0, make([]byte, PolynomialSize)}}, {KindBody, Chunk{1, 0, make([]byte, PolynomialSize)}}, {KindShareBlock, Chunk{1, 0, make([]byte, PolynomialSize)}},
 	}
 	for kind, body := range map[wire.Kind]any{
-		KindProposal: good(), KindAcceptance: Acceptance{Proposal: digest, Member: "AU", Basis: "law", Rules: digest},
-		KindKeyCall: KeyCall{Proposal: digest, Dealers: cs}, KindPart: Part{Call: digest, Place: 2, Shares: [][]byte{digest, nil}},
+		KindProposal: good(), KindAcceptance: Acceptance{Proposal: digest, Member: "AU", Basis: "law", Rules: digest, Commitment: digest, Sealing: make([]byte, SealingKeySize), Seed: digest},
+		KindKeyCall: KeyCall{Proposal: digest, Dealers: cs, Contributors: cs}, KindPart: Part{Call: digest, Place: 2, Shares: [][]byte{digest, nil}},
 		KindContribution: Contribution{Key: digest, Place: 2, Masks: digest, Bodies: digest},
 		KindRequest:      Request{Key: digest, Included: []byte{0, 2}, Active: []byte{0, 2}, Sum: digest}, KindShare: Share{Request: digest, Digest: digest},
-		KindRelease: Release{Proposal: digest, Request: digest, Cells: []uint32{0, 11}},
+		KindRelease: Release{Proposal: digest, Call: digest, Key: digest, Request: digest, Cells: []uint32{0, 11}},
 	} {
 		s, err := Sign(k, DomainPart, body)
 		if err != nil {
@@ -107,7 +107,7 @@ func TestFramesRefused(t *testing.T) {
 			t.Errorf("kind %d: %d, %v", kind, n, ok)
 		}
 	}
-	largest := Release{Proposal: make([]byte, 32), Request: make([]byte, 32), Included: make([]byte, MaxMembers), Cells: make([]uint32, MaxCells)}
+	largest := Release{Proposal: make([]byte, 32), Call: make([]byte, 32), Key: make([]byte, 32), Request: make([]byte, 32), Included: make([]byte, MaxMembers), Cells: make([]uint32, MaxCells)}
 	for i := range largest.Cells {
 		largest.Cells[i] = MaxMembers * MaxCount
 	}
@@ -117,6 +117,25 @@ func TestFramesRefused(t *testing.T) {
 	}
 	if b, err := wire.Marshal(s); err != nil || len(b) > wire.MaxChunk {
 		t.Errorf("the largest release has %d bytes: %v", len(b), err)
+	}
+	everybody := make([]Accepted, MaxMembers)
+	for i := range everybody {
+		everybody[i] = Accepted{Place: uint8(i), Digest: make([]byte, digestSize)}
+	}
+	long := string(bytes.Repeat([]byte("x"), 64))
+	for kind, body := range map[wire.Kind]any{
+		KindKeyCall: KeyCall{Proposal: make([]byte, 32), Dealers: everybody, Contributors: everybody},
+		KindAcceptance: Acceptance{
+			Proposal: make([]byte, 32), Member: long, Basis: long, Rules: make([]byte, 32),
+			Commitment: make([]byte, 32), Sealing: make([]byte, SealingKeySize), Seed: make([]byte, 32),
+		},
+	} {
+		if s, err = Sign(testKey(t, 1), DomainKeyCall, body); err != nil {
+			t.Fatal(err)
+		}
+		if b, err := wire.Marshal(s); err != nil || len(b) > maxSigned {
+			t.Errorf("the largest message of kind %d has %d bytes: %v", kind, len(b), err)
+		}
 	}
 	p := good()
 	p.Question = Question{Kind: Corridors, Dimensions: []Dimension{{Name: "origin"}}}
@@ -173,7 +192,8 @@ func FuzzBodies(f *testing.F) {
 	}
 	p := good()
 	var digest [32]byte
-	call := KeyCall{Proposal: digest[:], Dealers: []Commitment{{Place: 0, Digest: digest[:]}, {Place: 1, Digest: digest[:]}, {Place: 3, Digest: digest[:]}}}
+	cs := []Accepted{{Place: 0, Digest: digest[:]}, {Place: 1, Digest: digest[:]}, {Place: 3, Digest: digest[:]}}
+	call := KeyCall{Proposal: digest[:], Dealers: cs, Contributors: cs}
 	f.Fuzz(func(t *testing.T, kind uint8, body []byte) {
 		switch wire.Kind(kind) {
 		case KindProposal:
@@ -187,7 +207,7 @@ func FuzzBodies(f *testing.F) {
 		case KindContribution:
 			try(t, body, func(v Contribution) error { return v.Check(digest, 2) })
 		case KindRequest:
-			try(t, body, func(v Request) error { return v.Check(p, digest, call.Dealers) })
+			try(t, body, func(v Request) error { return v.Check(p, digest, call) })
 		case KindRelease:
 			try(t, body, func(v Release) error { return v.Check(p, digest) })
 		case KindShare:

@@ -3,8 +3,8 @@
 //
 //	collector                               each member
 //	    ── Proposal, signed ─────────────────►   its rules decide
-//	    ◄──────── Acceptance, signed ─────────   holders commit to their part of the key
-//	    ── KeyCall, signed ──────────────────►   who deals, with their commitments
+//	    ◄──────── Acceptance, signed ─────────   commitments to parts of the key, and to seeds
+//	    ── KeyCall, signed; Acceptances ─────►   who deals, and who may contribute
 //	    ◄──────── Part, signed; shares sealed    dealers
 //	    ── all Parts, the member's shares ───►
 //	    ◄──────── Ready ──────────────────────
@@ -16,10 +16,13 @@
 //
 // It promises that what is decrypted is one sum, of at least the agreed number of
 // contributions, each signed by its member; that the collector with up to f holders that do anything,
-// or up to t − 1 that follow the protocol, learns no more than that sum; and that all holders together learn no more than what is released, if
-// the collector is not with them (crypto/he/collective says under which assumptions). Members
-// follow the protocol and are audited: there is no proof that a contribution is an encryption, or
-// true; and who compares two tallies with and without a member sees that member's. SPEC section "Tallies" holds the byte formats and what each side learns.
+// or up to t − 1 that follow the protocol, learns no more than that sum; and that all holders
+// together learn no more than what is released, if the collector is not with them
+// (crypto/he/collective says under which assumptions). Each contributor's noise follows from a
+// seed that it committed to before anybody knew the key, so that an auditor draws it again.
+// Members follow the protocol and are audited: there is no proof that a contribution is an
+// encryption, or true; and who compares two tallies with and without a member sees that
+// member's. SPEC section "Tallies" holds the byte formats and what each side learns.
 //
 // This package has messages, their rules, digests and signatures; protocol/tally/machine has
 // the two sides. It links no arithmetic, so that a verifier of signatures need not either.
@@ -64,6 +67,7 @@ const (
 	MinLimit       = 11      // numbers below are not shown
 	MinContributor = 3       // with two, each would know the other's
 	SeedSize       = 32      // bytes of a seed
+	SealingKeySize = 1_216   // bytes of a public key to seal to: ML-KEM-768 with X25519
 	PolynomialSize = 166_912 // bytes of a polynomial
 	SealOverhead   = 4_096   // bytes by which sealing may make a share longer
 
@@ -154,20 +158,24 @@ type Acceptance struct {
 	Basis      string // the member's legal basis
 	Rules      []byte // digest of the member's rules
 	Commitment []byte // to the public polynomial that it will deal; empty if it holds no key
+	Sealing    []byte // public key of this tally alone, to which it is dealt shares; likewise
+	Seed       []byte // commitment to the seed of its contribution; empty if it contributes none
 }
 
-// Commitment is that of the holder with this place in the proposal's list.
-type Commitment struct {
+// Accepted is the member with this place in one of the proposal's lists.
+type Accepted struct {
 	_      struct{} `codec:",toarray"`
 	Place  uint8
-	Digest []byte
+	Digest []byte // of its acceptance
 }
 
-// KeyCall says who deals the key.
+// KeyCall says who deals the key and who may contribute under it, with the acceptance of each.
+// Those of the dealers follow it.
 type KeyCall struct {
-	_        struct{} `codec:",toarray"`
-	Proposal []byte   // digest
-	Dealers  []Commitment
+	_            struct{} `codec:",toarray"`
+	Proposal     []byte   // digest
+	Dealers      []Accepted
+	Contributors []Accepted
 }
 
 // Part heads what a dealer deals: its public polynomial, which its commitment fixes, and a
@@ -221,6 +229,8 @@ type Share struct {
 type Release struct {
 	_            struct{} `codec:",toarray"`
 	Proposal     []byte   // digest
+	Call         []byte   // digest of the key call
+	Key          []byte   // digest of the key
 	Request      []byte   // digest of the request
 	Included     []byte   // places of the contributors
 	Cap          uint16   // noise and suppression as agreed, so that the numbers are not read without them
@@ -237,7 +247,7 @@ type Released struct {
 }
 
 // Opening is what a contributor shows to an auditor and to nobody else: all of its
-// contribution can be computed again from it.
+// contribution can be computed again from it. It prints nothing of itself.
 type Opening struct {
 	_        struct{} `codec:",toarray"`
 	Proposal []byte   // digest

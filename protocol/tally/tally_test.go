@@ -2,8 +2,10 @@ package tally
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"testing"
 
@@ -88,6 +90,8 @@ func TestProposals(t *testing.T) {
 		"minimum above all":      {func(p *Proposal) { p.Minimum = 5 }, wire.AboveGrant},
 		"no cap":                 {func(p *Proposal) { p.Cap = 0 }, wire.Malformed},
 		"cap too high":           {func(p *Proposal) { p.Cap = MaxCap + 1 }, wire.Malformed},
+		"collector contributes":  {func(p *Proposal) { p.Contributors = []string{"AU", "ID", "IOM", "NZ"} }, wire.AboveGrant},
+		"noise without room":     {func(p *Proposal) { p.EpsilonMilli, p.Cap = 12, MaxCap }, wire.Malformed},
 		"epsilon too low":        {func(p *Proposal) { p.EpsilonMilli = 9 }, wire.Malformed},
 		"epsilon too high":       {func(p *Proposal) { p.EpsilonMilli = 10_001 }, wire.Malformed},
 		"noise of nobody":        {func(p *Proposal) { p.NoiseOf = 0 }, wire.Malformed},
@@ -104,6 +108,8 @@ func TestProposals(t *testing.T) {
 	for what, change := range map[string]func(*Proposal){
 		"no noise":        func(p *Proposal) { p.EpsilonMilli, p.NoiseOf = 0, 0 },
 		"the largest cap": func(p *Proposal) { p.Cap = MaxCap },
+		"the most noise":  func(p *Proposal) { p.EpsilonMilli, p.Cap = 13, MaxCap },
+		"the least ε":     func(p *Proposal) { p.EpsilonMilli, p.Cap = 10, 23 },
 		"all of all":      func(p *Proposal) { p.Threshold, p.Minimum, p.NoiseOf = 4, 4, 3 },
 		"a skewed clock":  func(p *Proposal) { p.Created += maxSkew; p.Deadline += maxSkew },
 	} {
@@ -215,6 +221,57 @@ func TestCounts(t *testing.T) {
 	}
 }
 
+// TestParseCounts has tables that were counted elsewhere at their edges.
+func TestParseCounts(t *testing.T) {
+	p := good()
+	for what, cells := range map[string][]uint32{
+		"none": nil, "a cell less": make([]uint32, 5), "a cell more": make([]uint32, 7), "a count too high": {0, 0, 0, 0, 0, MaxCount + 1},
+	} {
+		if c, err := ParseCounts(p, cells); !errors.Is(err, ErrCount) || c.Fits(p) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	cells := []uint32{0, 1, 2, 3, 4, MaxCount}
+	c, err := ParseCounts(p, cells)
+	if err != nil || !c.Fits(p) || !slices.Equal(c.Values(), cells) {
+		t.Fatalf("%v: %v", c.Values(), err)
+	}
+	cells[0], c.Values()[1] = 9, 9
+	if got := c.Values(); got[0] != 0 || got[1] != 1 {
+		t.Errorf("the table is shared with its caller: %v", got)
+	}
+	other := p
+	other.Cap++
+	if c.Fits(other) || (Counts{}).Fits(p) || (Counts{}).Values() != nil || !errors.Is((Counts{}).Add(0), ErrCount) {
+		t.Error("a table fits what it is not for")
+	}
+}
+
+// TestCountsDoNotPrint formats counts and openings in every way that there is.
+func TestCountsDoNotPrint(t *testing.T) {
+	c := NewCounts(good())
+	if err := c.Add(3, 3); err != nil {
+		t.Fatal(err)
+	}
+	o := Opening{Seed: bytes.Repeat([]byte{0xab}, 32), Counts: c.Values()}
+	for what, secret := range map[string]any{"counts": c, "a pointer": &c, "an opening": o, "its pointer": &o} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d", "%q"} {
+			if got := fmt.Sprintf(verb, secret); got != "[counts]" && got != "[opening]" {
+				t.Errorf("%s, %s: %q", what, verb, got)
+			}
+		}
+		var log bytes.Buffer
+		slog.New(slog.NewTextHandler(&log, nil)).Info("x", "secret", secret)
+		if got := log.String(); !bytes.Contains(log.Bytes(), []byte("[")) || bytes.Contains(log.Bytes(), []byte("171")) {
+			t.Errorf("%s: the log says %q", what, got)
+		}
+		b, err := json.Marshal(secret)
+		if what := string(b); err != nil || what != `"[counts]"` && what != `"[opening]"` {
+			t.Errorf("JSON of a secret is %q: %v", what, err)
+		}
+	}
+}
+
 func TestSuppress(t *testing.T) {
 	got := Suppress([]int32{-1 << 24, -11, -1, 0, 1, 10, 11, 12, 1 << 24}, 11)
 	if !slices.Equal(got, []uint32{0, 0, 0, 0, 0, 0, 11, 12, 1 << 24}) {
@@ -253,6 +310,9 @@ func TestDomainsDiffer(t *testing.T) {
 		seen[d] = true
 	}
 	var digest [32]byte
+	if SeedCommitment(digest, "AU", digest[:]) == SeedCommitment(digest, "ID", digest[:]) {
+		t.Error("a commitment to a seed can be taken over")
+	}
 	a, b := PartCommitment(digest, "AU", nil), PartCommitment(digest, "ID", nil)
 	c, d := MasksDigest(digest, "AU").Sum(), MasksDigest(digest, "ID").Sum()
 	e, f := BodiesDigest(digest, "AU").Sum(), BodiesDigest(digest, "ID").Sum()

@@ -65,6 +65,9 @@ func (p Proposal) Check(roster [32]byte, now int64) error {
 	if err := checkMembers(p.Holders, 2); err != nil {
 		return err
 	}
+	if _, contributes := p.Contributor(p.Collector); contributes {
+		return fault(wire.AboveGrant, "the collector is among the contributors") // it has all bodies
+	}
 	if err := p.checkNumbers(); err != nil {
 		return err
 	}
@@ -91,14 +94,33 @@ func (p Proposal) checkNumbers() error {
 		return fault(wire.AboveGrant, "a minimum of %d contributors of %d", p.Minimum, len(p.Contributors))
 	case p.Cap < 1, p.Cap > MaxCap:
 		return fault(wire.Malformed, "a case may add %d counts: allowed are 1 to %d", p.Cap, MaxCap)
-	case p.EpsilonMilli != 0 && (p.EpsilonMilli < dp.MinEpsilonMilli || p.EpsilonMilli > dp.MaxEpsilonMilli):
-		return fault(wire.Malformed, "epsilon of %d/1000", p.EpsilonMilli)
 	case p.EpsilonMilli == 0 && p.NoiseOf != 0, p.EpsilonMilli != 0 && (p.NoiseOf < 1 || p.NoiseOf >= p.Minimum): // each contributor knows its own share
 		return fault(wire.Malformed, "noise of %d shares with at least %d contributors", p.NoiseOf, p.Minimum)
 	case p.Limit < MinLimit, p.Limit > MaxMembers*MaxCount:
 		return fault(wire.AboveGrant, "numbers are shown from %d on, not from %d", p.Limit, MinLimit)
 	}
+	return p.checkNoise()
+}
+
+// checkNoise refuses noise that a value has no room for: whoever accepts can then contribute,
+// whatever it draws.
+func (p Proposal) checkNoise() error {
+	if p.EpsilonMilli == 0 {
+		return nil
+	}
+	s, err := p.Noise()
+	if err != nil {
+		return &wire.ProtocolError{Code: wire.Malformed, Err: err}
+	}
+	if s.Bound() > MaxNoise {
+		return fault(wire.Malformed, "shares of noise may be as large as %d, at most %d has room", s.Bound(), MaxNoise)
+	}
 	return nil
+}
+
+// Noise is the distribution of each contributor's share of noise. There is none without ε.
+func (p Proposal) Noise() (dp.Split, error) {
+	return dp.NewSplit(p.EpsilonMilli, uint32(p.Cap), int(p.NoiseOf))
 }
 
 // Contributor is the place of a member among the contributors.
@@ -123,35 +145,52 @@ func (a Acceptance) Check(p Proposal, digest [32]byte, from string) error {
 		return fault(wire.Altered, "the acceptance is of another proposal or member")
 	case !round.PlainText(a.Basis), len(a.Rules) != digestSize:
 		return fault(wire.Malformed, "the acceptance's legal basis or rules are malformed")
-	case holds && len(a.Commitment) != digestSize, !holds && len(a.Commitment) != 0:
-		return fault(wire.Malformed, "the acceptance's commitment is malformed")
+	case !sized(a.Commitment, holds, digestSize), !sized(a.Sealing, holds, SealingKeySize), !sized(a.Seed, contributes, digestSize):
+		return fault(wire.Malformed, "a commitment or key of the acceptance is malformed")
 	}
 	return nil
+}
+
+// sized accepts bytes of this length where they belong, and none where they do not.
+func sized(b []byte, belongs bool, length int) bool {
+	if !belongs {
+		length = 0
+	}
+	return len(b) == length
 }
 
 // Check reports what is wrong with a key call for a proposal.
 func (c KeyCall) Check(p Proposal, digest [32]byte) error {
-	if !bytes.Equal(c.Proposal, digest[:]) {
+	switch {
+	case !bytes.Equal(c.Proposal, digest[:]):
 		return fault(wire.Altered, "the key call is for another proposal")
-	}
-	if len(c.Dealers) < int(p.Threshold) {
+	case len(c.Dealers) < int(p.Threshold):
 		return fault(wire.AboveGrant, "%d holders deal, at least %d must", len(c.Dealers), p.Threshold)
-	}
-	for i, d := range c.Dealers {
-		if int(d.Place) >= len(p.Holders) || i > 0 && d.Place <= c.Dealers[i-1].Place || len(d.Digest) != digestSize {
-			return fault(wire.Malformed, "commitments are not ascending, of nobody, or malformed")
-		}
+	case len(c.Contributors) < int(p.Minimum):
+		return fault(wire.AboveGrant, "%d members contribute, at least %d must", len(c.Contributors), p.Minimum)
+	case !ordered(c.Dealers, len(p.Holders)), !ordered(c.Contributors, len(p.Contributors)):
+		return fault(wire.Malformed, "who accepted is not ascending, nobody, or malformed")
 	}
 	return nil
 }
 
-// Find is the commitment of a place.
-func Find(cs []Commitment, place uint8) ([]byte, bool) {
-	i, ok := slices.BinarySearchFunc(cs, place, func(c Commitment, p uint8) int { return int(c.Place) - int(p) })
+// ordered accepts distinct places of a list, in order, with digests.
+func ordered(all []Accepted, length int) bool {
+	for i, a := range all {
+		if int(a.Place) >= length || i > 0 && a.Place <= all[i-1].Place || len(a.Digest) != digestSize {
+			return false
+		}
+	}
+	return true
+}
+
+// Find is the acceptance's digest of a place.
+func Find(all []Accepted, place uint8) ([]byte, bool) {
+	i, ok := slices.BinarySearchFunc(all, place, func(a Accepted, p uint8) int { return int(a.Place) - int(p) })
 	if !ok {
 		return nil, false
 	}
-	return cs[i].Digest, true
+	return all[i].Digest, true
 }
 
 // Check reports what is wrong with a part that answers a key call.
@@ -185,8 +224,8 @@ func (t Contribution) Check(key [32]byte, place uint8) error {
 	return nil
 }
 
-// Check reports what is wrong with a request for a sum under a key of these dealers.
-func (r Request) Check(p Proposal, key [32]byte, dealers []Commitment) error {
+// Check reports what is wrong with a request for a sum under a key that was called for.
+func (r Request) Check(p Proposal, key [32]byte, c KeyCall) error {
 	switch {
 	case !bytes.Equal(r.Key, key[:]):
 		return fault(wire.Altered, "the request is for another key")
@@ -200,8 +239,13 @@ func (r Request) Check(p Proposal, key [32]byte, dealers []Commitment) error {
 		return fault(wire.Malformed, "the request's members are not ascending, or nobody")
 	}
 	for _, x := range r.Active {
-		if _, ok := Find(dealers, x); !ok {
+		if _, ok := Find(c.Dealers, x); !ok {
 			return fault(wire.Malformed, "a holder without a share is to open the sum")
+		}
+	}
+	for _, x := range r.Included {
+		if _, ok := Find(c.Contributors, x); !ok {
+			return fault(wire.Malformed, "a member that the key was not called for is in the sum")
 		}
 	}
 	return nil
@@ -222,7 +266,7 @@ func (r Release) Check(p Proposal, digest [32]byte) error {
 	switch {
 	case !bytes.Equal(r.Proposal, digest[:]):
 		return fault(wire.Altered, "the release is of another proposal")
-	case len(r.Request) != digestSize, len(r.Cells) != p.Question.Cells():
+	case len(r.Call) != digestSize, len(r.Key) != digestSize, len(r.Request) != digestSize, len(r.Cells) != p.Question.Cells():
 		return fault(wire.Malformed, "the release has %d cells, or a malformed digest", len(r.Cells))
 	case len(r.Included) < int(p.Minimum):
 		return fault(wire.AboveGrant, "the release is of fewer contributions than agreed")

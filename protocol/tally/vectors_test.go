@@ -49,12 +49,12 @@ func vectorProposal(t *testing.T, in map[string]string) Proposal {
 	return p
 }
 
-// commitments are places with digests, as "0=00…,2=01…".
-func commitments(t *testing.T, list string) (out []Commitment) {
+// accepted are places with digests, as "0=00…,2=01…".
+func accepted(t *testing.T, list string) (out []Accepted) {
 	t.Helper()
 	for e := range strings.SplitSeq(list, ",") {
 		place, digest, _ := strings.Cut(e, "=")
-		out = append(out, Commitment{Place: uint8(number(t, place)), Digest: unhex(t, digest)})
+		out = append(out, Accepted{Place: uint8(number(t, place)), Digest: unhex(t, digest)})
 	}
 	return out
 }
@@ -82,10 +82,13 @@ func compute(t *testing.T, v vectors.Vector) ([]byte, error) {
 	switch v.Name {
 	case "proposal", "proposal/counters":
 		return wire.Marshal(vectorProposal(t, in))
-	case "acceptance":
-		return wire.Marshal(Acceptance{Proposal: unhex(t, in["proposal"]), Member: in["member"], Basis: in["basis"], Rules: unhex(t, in["rules"]), Commitment: unhex(t, in["commitment"])})
+	case "acceptance", "acceptance/holder":
+		return wire.Marshal(Acceptance{
+			Proposal: unhex(t, in["proposal"]), Member: in["member"], Basis: in["basis"], Rules: unhex(t, in["rules"]),
+			Commitment: unhex(t, in["commitment"]), Sealing: unhex(t, in["sealing"]), Seed: unhex(t, in["seed"]),
+		})
 	case "key-call":
-		return wire.Marshal(KeyCall{Proposal: unhex(t, in["proposal"]), Dealers: commitments(t, in["dealers"])})
+		return wire.Marshal(KeyCall{Proposal: unhex(t, in["proposal"]), Dealers: accepted(t, in["dealers"]), Contributors: accepted(t, in["contributors"])})
 	case "part":
 		return wire.Marshal(Part{Call: unhex(t, in["call"]), Place: at("place"), Shares: parts(t, in["shares"])})
 	case "ready":
@@ -100,7 +103,7 @@ func compute(t *testing.T, v vectors.Vector) ([]byte, error) {
 		return wire.Marshal(Share{Request: unhex(t, in["request"]), Place: at("place"), Digest: unhex(t, in["digest"])})
 	case "release":
 		return wire.Marshal(Release{
-			Proposal: unhex(t, in["proposal"]), Request: unhex(t, in["request"]), Included: unhex(t, in["included"]), Cap: uint16(at("cap")),
+			Proposal: unhex(t, in["proposal"]), Call: unhex(t, in["call"]), Key: unhex(t, in["key"]), Request: unhex(t, in["request"]), Included: unhex(t, in["included"]), Cap: uint16(at("cap")),
 			EpsilonMilli: uint32(number(t, in["epsilon_milli"])), NoiseOf: at("noise_of"), Limit: uint32(at("limit")), Cells: cells(t, in["cells"]),
 		})
 	case "released":
@@ -137,8 +140,10 @@ func computeDigest(t *testing.T, v vectors.Vector) ([]byte, error) {
 		d = c.Sum()
 	case "digest/share":
 		d = ShareDigest(unhex(t, in["share"]))
-	case "digest/noise-key":
-		d = NoiseKey(unhex(t, in["seed"]), [32]byte(unhex(t, in["key"])))
+	case "digest/seed-commitment":
+		d = SeedCommitment([32]byte(unhex(t, in["proposal"])), in["contributor"], unhex(t, in["seed"]))
+	case "digest/noise-seed":
+		d = NoiseSeed(unhex(t, in["seed"]), [32]byte(unhex(t, in["key"])))
 	default:
 		return nil, fmt.Errorf("vector %q belongs to nothing", v.Name)
 	}

@@ -21,6 +21,7 @@ import (
 	"strings"
 	"time"
 
+	"entente/crypto/dp"
 	"entente/protocol/exact"
 	"entente/simulations/measure"
 )
@@ -89,8 +90,9 @@ func benches() []bench {
 			defaults: Params{"n": frozenRecords}, limits: Params{"n": 100_000}, run: runNames,
 		},
 		{
-			name: "tally", about: "corridors between places, counted by members of whom some hold the key, without noise",
-			defaults: Params{"members": 45, "holders": 7, "places": 190}, limits: Params{"members": 64, "holders": 64, "places": 443}, run: runTally,
+			name: "tally", about: "corridors between places, counted by members of whom some hold the key, with noise (epsilon in thousandths)",
+			defaults: Params{"members": 45, "holders": 7, "places": 190, "epsilon": 1000},
+			limits:   Params{"members": 64, "holders": 64, "places": 443, "epsilon": dp.MaxEpsilonMilli}, run: runTally,
 		},
 	}
 }

@@ -231,7 +231,11 @@ func TestRunTally(t *testing.T) {
 	if sum < r.CPUSeconds*0.999 || sum > r.CPUSeconds*1.001 || r.BytesPerItem <= 0 {
 		t.Errorf("the phases' processor time is %v of %v: %v", sum, r.CPUSeconds, r.Figures)
 	}
-	for name, p := range map[string]Params{"two members": {"members": 2}, "one holder": {"holders": 1}} {
+	noisy, err := Run(t.Context(), "tally", Params{"members": 5, "holders": 4, "places": 10, "epsilon": 500})
+	if err != nil || noisy.Figures["wrong_cells"] != 0 {
+		t.Errorf("with noise %v cells are wrong: %v", noisy.Figures["wrong_cells"], err)
+	}
+	for name, p := range map[string]Params{"two members": {"members": 2}, "one holder": {"holders": 1}, "ε too small": {"members": 4, "places": 2, "epsilon": 9}} {
 		if _, err := Run(t.Context(), "tally", p); err == nil {
 			t.Errorf("%s count", name)
 		}

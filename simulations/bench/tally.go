@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"entente/crypto/he/collective"
+	"entente/crypto/he/sample"
 	"entente/crypto/sign"
 	"entente/protocol/checkpoint"
 	"entente/protocol/tally"
@@ -23,7 +24,7 @@ type tallyBench struct {
 	proposal  tally.Proposal
 	collector *machine.Collector
 	sides     map[string]*tallySide
-	counts    map[string][]uint32
+	counts    map[string]tally.Counts
 	line      *wire.Conn // what all frames go over, in both directions
 }
 
@@ -31,11 +32,12 @@ type tallyBench struct {
 const tallyNow = int64(1_800_000_000_000)
 
 // runTally counts corridors between so many places: every member contributes, some hold the
-// key, as many as the ledger's quorum among them open the sum. It has no noise, which is
-// measured with its sampler, and compares each cell with the sum in the clear.
+// key, as many as the ledger's quorum among them open the sum. Each cell is compared with the sum
+// in the clear, to which the noise is added that members would open to an auditor.
 func runTally(ctx context.Context, m *meter, p Params) error {
-	b := &tallyBench{m: m, places: int(p["places"]), sides: map[string]*tallySide{}, counts: map[string][]uint32{}, line: wire.NewConn(&bytes.Buffer{})}
-	if err := m.prepare("invent", func() error { return b.invent(int(p["members"]), int(p["holders"])) }); err != nil {
+	b := &tallyBench{m: m, places: int(p["places"]), sides: map[string]*tallySide{}, counts: map[string]tally.Counts{}, line: wire.NewConn(&bytes.Buffer{})}
+	proposal := tallyProposal(b.places, int(p["members"]), int(p["holders"]), uint32(p["epsilon"]))
+	if err := m.prepare("invent", func() error { return b.invent(proposal) }); err != nil {
 		return err
 	}
 	if err := b.talk(ctx); err != nil {
@@ -70,23 +72,37 @@ func runTally(ctx context.Context, m *meter, p Params) error {
 	return nil
 }
 
-// invent makes members, counts and the proposal. Each member has
-// other counts in each cell, so that one that went astray is seen.
-func (b *tallyBench) invent(members, holders int) error {
+// tallyProposal asks for corridors between so many places, with noise of which a majority of the
+// members adds up to ε.
+func tallyProposal(places, members, holders int, epsilonMilli uint32) tally.Proposal {
+	minimum := max(tally.MinContributor, members/2+1)
+	p := tally.Proposal{
+		Version: tally.Version, Tally: make([]byte, tally.IDSize), Roster: make([]byte, 32), Collector: tallyCollector,
+		Created: tallyNow, Deadline: tallyNow + 1, Purpose: "bench", Basis: "bench", Rules: make([]byte, 32),
+		Question:  tally.Question{Kind: tally.Corridors, Dimensions: []tally.Dimension{{Name: "origin"}, {Name: "destination"}}},
+		Threshold: uint8(checkpoint.Quorum(holders)), Minimum: uint8(minimum),
+		Cap: 1, EpsilonMilli: epsilonMilli, NoiseOf: uint8(minimum - 1), Limit: tally.MinLimit,
+	}
+	for i := range p.Question.Dimensions {
+		for n := range places {
+			p.Question.Dimensions[i].Labels = append(p.Question.Dimensions[i].Labels, fmt.Sprint(n))
+		}
+	}
+	for i := range members {
+		p.Contributors = append(p.Contributors, tallyName(i))
+	}
+	for i := range holders {
+		p.Holders = append(p.Holders, tallyName(i))
+	}
+	return p
+}
+
+// invent makes members and counts for a proposal, and proposes it. Each member has other counts
+// in each cell, so that one that went astray is seen.
+func (b *tallyBench) invent(p tally.Proposal) error {
 	arithmetic, err := collective.New()
 	if err != nil {
 		return err
-	}
-	p := tally.Proposal{
-		Version: tally.Version, Tally: make([]byte, tally.IDSize), Roster: make([]byte, 32), Collector: tallyName(0),
-		Created: tallyNow, Deadline: tallyNow + 1, Purpose: "bench", Basis: "bench", Rules: make([]byte, 32),
-		Question:  tally.Question{Kind: tally.Corridors, Dimensions: []tally.Dimension{{Name: "origin"}, {Name: "destination"}}},
-		Threshold: uint8(checkpoint.Quorum(holders)), Minimum: tally.MinContributor, Cap: 1, Limit: tally.MinLimit,
-	}
-	for i := range p.Question.Dimensions {
-		for n := range b.places {
-			p.Question.Dimensions[i].Labels = append(p.Question.Dimensions[i].Labels, fmt.Sprint(n))
-		}
 	}
 	keys := map[string]*sign.PrivateKey{}
 	public := func(name string) *sign.PublicKey {
@@ -95,34 +111,43 @@ func (b *tallyBench) invent(members, holders int) error {
 		}
 		return nil
 	}
-	seals := tallySeals{}
-	for i := range max(members, holders) {
+	for i := range max(len(p.Contributors), len(p.Holders)) {
 		name := tallyName(i)
-		if i < members {
-			p.Contributors = append(p.Contributors, name)
-		}
-		if i < holders {
-			p.Holders = append(p.Holders, name)
-		}
 		if keys[name], err = sign.Generate(); err != nil {
 			return err
 		}
 		identity := machine.Identity{Self: name, Key: keys[name], PublicKey: public}
-		if b.sides[name], err = newTallySide(identity, arithmetic, seals); err != nil {
+		if b.sides[name], err = newTallySide(identity, arithmetic); err != nil {
 			return err
 		}
-		random := mathrand.New(mathrand.NewPCG(uint64(i), 0))
-		for range b.places * b.places {
-			b.counts[name] = append(b.counts[name], uint32(random.IntN(50)))
+		if b.counts[name], err = tallyCounts(p, uint64(i)); err != nil {
+			return err
 		}
+	}
+	if keys[p.Collector], err = sign.Generate(); err != nil {
+		return err
 	}
 	if _, err := rand.Read(p.Tally); err != nil {
 		return err
 	}
 	b.proposal = p
-	c := machine.CollectorConfig{Identity: b.sides[p.Collector].config.Identity, Arithmetic: arithmetic, Store: tallyShelf{}}
+	identity := machine.Identity{Self: p.Collector, Key: keys[p.Collector], PublicKey: public}
+	c := machine.CollectorConfig{Identity: identity, Arithmetic: arithmetic, Store: tallyShelf{}}
 	b.collector, err = machine.Propose(p, c, tallyNow)
 	return err
+}
+
+// tallyCollector is the member that collects, which does not contribute.
+const tallyCollector = "collector"
+
+// tallyCounts invents a member's counts.
+func tallyCounts(p tally.Proposal, member uint64) (tally.Counts, error) {
+	random := mathrand.New(mathrand.NewPCG(member, 0))
+	cells := make([]uint32, p.Question.Cells())
+	for i := range cells {
+		cells[i] = uint32(random.IntN(50))
+	}
+	return tally.ParseCounts(p, cells)
 }
 
 func tallyName(i int) string { return fmt.Sprintf("M%02d", i) }
@@ -216,7 +241,7 @@ func tallyPhase(k wire.Kind) string {
 	switch k {
 	case tally.KindProposal:
 		return "accept"
-	case tally.KindKeyCall:
+	case tally.KindKeyCall, tally.KindAcceptance:
 		return "deal"
 	case tally.KindPart, tally.KindPublic, tally.KindSealed:
 		return "make key"
@@ -235,7 +260,14 @@ func (b *tallyBench) wrong() (wrong int, err error) {
 	}
 	sums := make([]int32, b.places*b.places)
 	for _, name := range b.proposal.Contributors {
-		for i, n := range b.counts[name] {
+		for i, n := range b.counts[name].Values() {
+			sums[i] += int32(n)
+		}
+		noise, err := b.noise(name)
+		if err != nil {
+			return 0, err
+		}
+		for i, n := range noise {
 			sums[i] += int32(n)
 		}
 	}
@@ -246,4 +278,18 @@ func (b *tallyBench) wrong() (wrong int, err error) {
 		}
 	}
 	return wrong, nil
+}
+
+// noise draws a member's noise again from what it opens.
+func (b *tallyBench) noise(name string) ([]int64, error) {
+	o, err := b.sides[name].member.Opening()
+	if err != nil {
+		return nil, err
+	}
+	split, err := b.proposal.Noise()
+	if err != nil {
+		return nil, err
+	}
+	seed := tally.NoiseSeed(o.Seed, [32]byte(o.Key))
+	return split.DrawFrom(sample.New(tally.NoiseStream, seed, 0), len(o.Counts))
 }

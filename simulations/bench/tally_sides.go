@@ -2,7 +2,6 @@ package bench
 
 import (
 	"bytes"
-	"crypto/hpke"
 	"crypto/rand"
 	"fmt"
 
@@ -45,42 +44,18 @@ func (j *tallyJournal) Record(e collective.Entry) (collective.Entry, error) {
 	return j.entries[e.Key], nil
 }
 
-// tallySeals are all members' public sealing keys.
-type tallySeals map[string]hpke.PublicKey
-
-// tallySealer seals with HPKE, X25519 and ML-KEM-768.
-type tallySealer struct {
-	own    hpke.PrivateKey
-	others tallySeals
-}
-
-func (s *tallySealer) Seal(to string, info, plaintext []byte) ([]byte, error) {
-	return hpke.Seal(s.others[to], hpke.HKDFSHA256(), hpke.AES256GCM(), info, plaintext)
-}
-
-func (s *tallySealer) Open(info, sealed []byte) ([]byte, error) {
-	return hpke.Open(s.own, hpke.HKDFSHA256(), hpke.AES256GCM(), info, sealed)
-}
-
 // tallySide is one member.
 type tallySide struct {
 	config machine.MemberConfig
 	member *machine.Member // once it has accepted
 }
 
-func newTallySide(i machine.Identity, a *collective.Parameters, seals tallySeals) (*tallySide, error) {
-	own, err := hpke.MLKEM768X25519().GenerateKey()
-	if err != nil {
-		return nil, err
-	}
-	seals[i.Self] = own.PublicKey()
+func newTallySide(i machine.Identity, a *collective.Parameters) (*tallySide, error) {
 	j := &tallyJournal{entries: map[[32]byte]collective.Entry{}}
 	if _, err := rand.Read(j.life[:]); err != nil {
 		return nil, err
 	}
-	return &tallySide{config: machine.MemberConfig{
-		Identity: i, Arithmetic: a, Sealer: &tallySealer{own, seals}, Journal: j, Random: rand.Reader,
-	}}, nil
+	return &tallySide{config: machine.MemberConfig{Identity: i, Arithmetic: a, Journal: j, Random: rand.Reader}}, nil
 }
 
 // step takes a message; to a proposal the member agrees.

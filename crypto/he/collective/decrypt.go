@@ -15,7 +15,7 @@ import (
 
 // Labels of digests.
 const (
-	holderLabel  = "entente/collective/holder/1"  // a holder's key, for its journal
+	holderLabel  = "entente/collective/holder/1"  // a holder's place in a reference, for its journal
 	requestLabel = "entente/collective/request/1" // a sum and an active set
 	hedgeLabel   = "entente/collective/hedge/1"   // the seed of a share's flooding
 )
@@ -115,7 +115,7 @@ func (h Holder) Share(s *MaskSum, active []uint8, j Journal, random io.Reader) (
 	}
 	sum := s.Digest()
 	e := Entry{
-		Key:     transcript.Digest(holderLabel, s.key.digest[:], []byte{h.own}),
+		Key:     transcript.Digest(holderLabel, s.key.reference[:], []byte{h.own}),
 		Request: transcript.Digest(requestLabel, sum[:], active),
 	}
 	stored, err := h.begin(&e, j, random)

@@ -65,6 +65,27 @@ func TestOneShare(t *testing.T) {
 	}
 }
 
+// TestOneShareUnderAReference makes a second key under the same reference, as with a record
+// that was put back: a holder that has shared under the first does not under the second.
+func TestOneShareUnderAReference(t *testing.T) {
+	first, second := newMembers(t, Group{points(3), 2}, 23), newMembers(t, Group{points(2), 2}, 23)
+	second.journals = first.journals
+	if first.key.Digest() == second.key.Digest() {
+		t.Fatal("the keys are one")
+	}
+	if _, err := ask(first, first.sum(t, []int32{1}), 1, 2); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := ask(second, second.sum(t, []int32{1}), 1, 2); !errors.Is(err, ErrShared) || b != nil {
+		t.Errorf("a second key is opened: %v", err)
+	}
+	other := newMembers(t, Group{points(2), 2}, 24) // another reference is another matter
+	other.journals = first.journals
+	if _, err := ask(other, other.sum(t, []int32{1}), 1, 2); err != nil {
+		t.Errorf("another reference: %v", err)
+	}
+}
+
 // TestKeyIsErased: after its share a holder has no key left.
 func TestKeyIsErased(t *testing.T) {
 	m := newMembers(t, Group{points(2), 2}, 21)

@@ -207,7 +207,7 @@ func (k *KeySum) Add(public []byte) error {
 func (k *KeySum) Key() *Key { return k.reference.key(k.sum) }
 
 func (r *Reference) key(sum ring.Poly) *Key {
-	k := &Key{params: r.params, a: r.a, b: r.params.ring.NewPoly(), packed: pack(nil, sum)}
+	k := &Key{params: r.params, reference: r.seed, a: r.a, b: r.params.ring.NewPoly(), packed: pack(nil, sum)}
 	k.digest = transcript.Digest(keyLabel, r.seed[:], k.packed)
 	r.params.ring.NTT(sum, k.b)
 	return k
@@ -224,10 +224,11 @@ func (r *Reference) LoadKey(b []byte) (*Key, error) {
 
 // Key is a collective public key. Immutable; for concurrent use.
 type Key struct {
-	params *Parameters
-	a, b   ring.Poly // transformed
-	packed []byte    // b
-	digest [transcript.Size]byte
+	params    *Parameters
+	reference [SeedSize]byte // seed of a
+	a, b      ring.Poly      // transformed
+	packed    []byte         // b
+	digest    [transcript.Size]byte
 }
 
 // Digest names the key.

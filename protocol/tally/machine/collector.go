@@ -46,14 +46,16 @@ var ErrFew = errors.New("too few members have answered")
 // seat is what a collector has of a member.
 type seat struct {
 	_           struct{} `codec:",toarray"`
-	Accepted    bool
-	Dealing     []byte // commitment to the part of the key
+	Acceptance  []byte   // its digest; empty until it has come
+	Dealing     []byte   // commitment to the part of the key
 	Dealt       bool
 	Ready       bool
 	Contributed bool
 	Shared      bool
 	Told        bool
 }
+
+func (s *seat) accepted() bool { return len(s.Acceptance) > 0 }
 
 // collectorRecord is what a collector keeps besides its store. It holds no secret.
 type collectorRecord struct {
@@ -124,6 +126,11 @@ func LoadCollector(b []byte, c CollectorConfig) (*Collector, error) {
 	if len(k.rec.Seats) != len(k.members) {
 		return nil, errors.New("load tally: the record is of other members")
 	}
+	for _, s := range k.rec.Seats {
+		if len(s.Acceptance) != 0 && len(s.Acceptance) != len(k.digest) {
+			return nil, errors.New("load tally: a digest of the record has a wrong length")
+		}
+	}
 	return k, nil
 }
 
@@ -155,7 +162,7 @@ func (k *Collector) Stage() Stage {
 }
 
 func (k *Collector) allDealt() bool {
-	return !slices.ContainsFunc(k.keyCall.Dealers, func(d tally.Commitment) bool {
+	return !slices.ContainsFunc(k.keyCall.Dealers, func(d tally.Accepted) bool {
 		return !k.seat(k.proposal.Holders[d.Place]).Dealt
 	})
 }
@@ -180,20 +187,9 @@ func (k *Collector) Close() error {
 }
 
 func (k *Collector) callKey() error {
-	c := tally.KeyCall{Proposal: k.digest[:]}
-	for i, name := range k.proposal.Holders {
-		if s := k.seat(name); s.Accepted {
-			c.Dealers = append(c.Dealers, tally.Commitment{Place: uint8(i), Digest: s.Dealing})
-		}
-	}
-	contributors := 0
-	for _, name := range k.proposal.Contributors {
-		if k.seat(name).Accepted {
-			contributors++
-		}
-	}
-	if len(c.Dealers) < int(k.proposal.Threshold) || contributors < int(k.proposal.Minimum) {
-		return fmt.Errorf("call for the key: %w: %d holders, %d contributors", ErrFew, len(c.Dealers), contributors)
+	c := tally.KeyCall{Proposal: k.digest[:], Dealers: k.accepted(k.proposal.Holders), Contributors: k.accepted(k.proposal.Contributors)}
+	if len(c.Dealers) < int(k.proposal.Threshold) || len(c.Contributors) < int(k.proposal.Minimum) {
+		return fmt.Errorf("call for the key: %w: %d holders, %d contributors", ErrFew, len(c.Dealers), len(c.Contributors))
 	}
 	signed, err := tally.Sign(k.Key, tally.DomainKeyCall, c)
 	if err != nil {
@@ -201,6 +197,16 @@ func (k *Collector) callKey() error {
 	}
 	k.rec.KeyCall, k.keyCall = signed, c
 	return nil
+}
+
+// accepted are those of a list that have accepted.
+func (k *Collector) accepted(names []string) (out []tally.Accepted) {
+	for i, name := range names {
+		if s := k.seat(name); s.accepted() {
+			out = append(out, tally.Accepted{Place: uint8(i), Digest: s.Acceptance})
+		}
+	}
+	return out
 }
 
 // Open asks a set of holders to open the sum of all contributions that have come: Threshold
@@ -238,7 +244,7 @@ func (k *Collector) Open(active []string) error {
 	}
 	total := sum.Masks().Digest()
 	r.Sum = total[:]
-	if err := r.Check(k.proposal, digest, k.keyCall.Dealers); err != nil {
+	if err := r.Check(k.proposal, digest, k.keyCall); err != nil {
 		return err
 	}
 	signed, err := tally.Sign(k.Key, tally.DomainRequest, r)

@@ -20,22 +20,22 @@ func (k *Collector) Pending(member string) iter.Seq2[tally.Message, error] {
 		}
 		switch k.Stage() {
 		case Accepting:
-			if !s.Accepted {
+			if !s.accepted() {
 				out.signed(tally.KindProposal, k.rec.Proposal)
 			}
 		case Dealing:
 			if k.deals(member) && !s.Dealt {
-				out.signed(tally.KindKeyCall, k.rec.KeyCall)
+				k.pendingCall(&out)
 			}
 		case Contributing:
 			k.pendingParts(s, member, &out)
-			if _, contributes := k.proposal.Contributor(member); contributes && s.Ready && !s.Contributed {
+			if _, contributes := k.proposal.Contributor(member); contributes && s.accepted() && s.Ready && !s.Contributed {
 				out.wanted()
 			}
 		case Opening:
 			k.pendingSum(s, member, &out)
 		case Done:
-			if s.Accepted && !s.Told {
+			if s.accepted() && !s.Told {
 				out.signed(tally.KindRelease, k.rec.Release)
 			}
 		}
@@ -104,16 +104,24 @@ func (k *Collector) deals(member string) bool {
 	return deals
 }
 
+// pendingCall is the key call, with the acceptances of all dealers.
+func (k *Collector) pendingCall(out *sender) {
+	out.signed(tally.KindKeyCall, k.rec.KeyCall)
+	for _, d := range k.keyCall.Dealers {
+		out.stored(tally.KindAcceptance, acceptanceName(k.proposal.Holders[d.Place]))
+	}
+}
+
 // pendingParts are all parts of the key, with what was sealed for the member. A dealer has the
 // key call, since it has dealt.
 func (k *Collector) pendingParts(s *seat, member string, out *sender) {
-	if !s.Accepted || s.Ready {
+	if !s.accepted() || s.Ready {
 		return
 	}
 	own, _ := k.proposal.Holder(member)
 	deals := k.deals(member)
 	if !deals {
-		out.signed(tally.KindKeyCall, k.rec.KeyCall)
+		k.pendingCall(out)
 	}
 	for _, d := range k.keyCall.Dealers {
 		out.stored(tally.KindPart, partName(d.Place))

@@ -3,6 +3,7 @@ package machine
 import (
 	"bytes"
 	"errors"
+	"slices"
 
 	"entente/crypto/he/collective"
 	"entente/protocol/tally"
@@ -75,22 +76,26 @@ func (k *Collector) takeAcceptance(s *seat, from string, signed tally.Signed) er
 	if err := a.Check(k.proposal, k.digest, from); err != nil {
 		return err
 	}
+	own := tally.Digest(signed, tally.DomainAcceptance)
 	switch {
-	case s.Accepted && bytes.Equal(s.Dealing, a.Commitment):
+	case bytes.Equal(s.Acceptance, own[:]):
 		return nil // it comes again because the next message was lost
-	case s.Accepted:
+	case s.accepted():
 		return fault(wire.Replayed, "another acceptance came")
 	case k.Stage() != Accepting:
 		return fault(wire.Expired, "the key is called for without this member")
 	}
+	if len(a.Sealing) > 0 {
+		if err := checkSealing(a.Sealing); err != nil {
+			return err
+		}
+	}
 	if err := k.putSigned(acceptanceName(from), signed); err != nil {
 		return err
 	}
-	s.Accepted, s.Dealing = true, a.Commitment
-	for i := range k.rec.Seats {
-		if !k.rec.Seats[i].Accepted {
-			return nil
-		}
+	s.Acceptance, s.Dealing = own[:], a.Commitment
+	if slices.ContainsFunc(k.rec.Seats, func(s seat) bool { return !s.accepted() }) {
+		return nil
 	}
 	return k.callKey()
 }
@@ -146,7 +151,7 @@ func (k *Collector) takeChunk(s *seat, from string, kind wire.Kind, c tally.Chun
 
 func (k *Collector) takePublic(u *upload, from string, c tally.Chunk) error {
 	commitment := tally.PartCommitment(k.digest, from, c.Data)
-	if want, _ := tally.Find(k.keyCall.Dealers, u.place); !bytes.Equal(want, commitment[:]) || c.Part != 0 {
+	if want := k.seat(from).Dealing; !bytes.Equal(want, commitment[:]) || c.Part != 0 {
 		return fault(wire.Altered, "the public polynomial is not what was committed to")
 	}
 	if err := collective.CheckPolynomial(c.Data); err != nil {
@@ -188,7 +193,7 @@ func (k *Collector) takeSealed(s *seat, u *upload, from string, c tally.Chunk) e
 }
 
 func (k *Collector) takeReady(s *seat, r tally.Ready) error {
-	if k.Stage() < Contributing || !s.Accepted {
+	if k.Stage() < Contributing || !s.accepted() {
 		return fault(wire.Unexpected, "there is no key yet, or not for this member")
 	}
 	key, err := k.collectiveKey()
@@ -204,7 +209,7 @@ func (k *Collector) takeReady(s *seat, r tally.Ready) error {
 
 func (k *Collector) takeContribution(s *seat, from string, signed tally.Signed) error {
 	place, contributes := k.proposal.Contributor(from)
-	if !contributes || !s.Accepted || k.Stage() < Contributing {
+	if !contributes || !s.accepted() || k.Stage() < Contributing {
 		return fault(wire.Unexpected, "a contribution is not wanted")
 	}
 	if s.Contributed || k.Stage() > Contributing {
@@ -328,9 +333,9 @@ func (k *Collector) finish() error {
 	if err != nil {
 		return err
 	}
-	request, p := tally.Digest(k.rec.Request, tally.DomainRequest), k.proposal
+	call, request, p := tally.Digest(k.rec.KeyCall, tally.DomainKeyCall), tally.Digest(k.rec.Request, tally.DomainRequest), k.proposal
 	r := tally.Release{
-		Proposal: k.digest[:], Request: request[:], Included: k.request.Included,
+		Proposal: k.digest[:], Call: call[:], Key: k.request.Key, Request: request[:], Included: k.request.Included,
 		Cap: p.Cap, EpsilonMilli: p.EpsilonMilli, NoiseOf: p.NoiseOf, Limit: p.Limit,
 		Cells: tally.Suppress(sums, p.Limit),
 	}

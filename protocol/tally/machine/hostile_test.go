@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"testing"
 
@@ -117,7 +116,7 @@ func TestProposalsRefused(t *testing.T) {
 		code     wire.Code
 	}{
 		"signed by another":    {signed(t, other.Key, tally.DomainProposal, good, func(*tally.Proposal) {}), me, r.now, wire.Altered},
-		"signed for a release": {signed(t, r.configs[name(0)].Key, tally.DomainRelease, good, func(*tally.Proposal) {}), me, r.now, wire.Altered},
+		"signed for a release": {signed(t, r.configs[collecting].Key, tally.DomainRelease, good, func(*tally.Proposal) {}), me, r.now, wire.Altered},
 		"changed":              {tally.Signed{Body: append(bytes.Clone(good.Body), 0), Signature: good.Signature}, me, r.now, wire.Malformed},
 		"after the deadline":   {good, me, r.proposal.Deadline, wire.Expired},
 		"another roster":       {good, func() MemberConfig { c := me; c.Roster = [32]byte{9}; return c }(), r.now, wire.OtherRoster},
@@ -129,9 +128,16 @@ func TestProposalsRefused(t *testing.T) {
 	if _, _, err := Accept(good, Terms{}, me, r.now); err == nil {
 		t.Error("a member accepts without a legal basis")
 	}
-	noisy := signed(t, r.configs[name(0)].Key, tally.DomainProposal, good, func(p *tally.Proposal) { p.EpsilonMilli, p.NoiseOf = 100, 2 })
-	if _, _, err := Accept(noisy, Terms{Basis: "law"}, me, r.now); !errors.Is(err, ErrNoise) {
-		t.Errorf("noise without a sampler: %v", err)
+	for what, change := range map[string]struct {
+		change func(*tally.Proposal)
+		code   wire.Code
+	}{
+		"a collector that contributes": {func(p *tally.Proposal) { p.Contributors[2] = collecting; slices.Sort(p.Contributors) }, wire.AboveGrant},
+		"noise without room":           {func(p *tally.Proposal) { p.EpsilonMilli, p.Cap, p.NoiseOf = 10, tally.MaxCap, 2 }, wire.Malformed},
+	} {
+		bad := signed(t, r.configs[collecting].Key, tally.DomainProposal, good, change.change)
+		_, _, err := Accept(bad, Terms{Basis: "law"}, me, r.now)
+		wantCode(t, what, err, change.code)
 	}
 	if _, err := Propose(r.proposal, CollectorConfig{Identity: other.Identity}, r.now); err == nil {
 		t.Error("a proposal names another collector")
@@ -141,9 +147,16 @@ func TestProposalsRefused(t *testing.T) {
 // TestKeyRefused: a dishonest collector or dealer while the key is made.
 func TestKeyRefused(t *testing.T) {
 	r := at(t, Dealing)
-	collector := r.configs[name(0)].Key
+	collector := r.configs[collecting].Key
 	me := name(1)
-	call := pending(t, r, me)[0]
+	called := pending(t, r, me) // the call, then the acceptances of three dealers
+	if len(called) != 4 {
+		t.Fatalf("%d messages call for the key", len(called))
+	}
+	call, accepted := called[0], called[1:]
+	reaccept := func(by string, change func(*tally.Acceptance)) tally.Message {
+		return tally.Message{Kind: tally.KindAcceptance, Body: signed(t, r.configs[by].Key, tally.DomainAcceptance, body(accepted[0]), change)}
+	}
 	rekey := func(change func(*tally.KeyCall)) []tally.Message {
 		return []tally.Message{{Kind: tally.KindKeyCall, Body: signed(t, collector, tally.DomainKeyCall, body(call), change)}}
 	}
@@ -153,14 +166,25 @@ func TestKeyRefused(t *testing.T) {
 	}{
 		"a call by another member":   {[]tally.Message{{Kind: tally.KindKeyCall, Body: signed(t, r.configs[me].Key, tally.DomainKeyCall, body(call), func(*tally.KeyCall) {})}}, wire.Altered},
 		"another proposal's call":    {rekey(func(c *tally.KeyCall) { c.Proposal[0] ^= 1 }), wire.Altered},
-		"another commitment of mine": {rekey(func(c *tally.KeyCall) { c.Dealers[1].Digest[0] ^= 1 }), wire.Altered},
-		"fewer than the threshold":   {rekey(func(c *tally.KeyCall) { c.Dealers = c.Dealers[:2] }), wire.AboveGrant},
-		"out of order":               {rekey(func(c *tally.KeyCall) { c.Dealers[0], c.Dealers[1] = c.Dealers[1], c.Dealers[0] }), wire.Malformed},
-		"a part before the call":     {[]tally.Message{{Kind: tally.KindPart, Body: body(call)}}, wire.Unexpected},
-		"a polynomial alone":         {[]tally.Message{{Kind: tally.KindPublic, Body: tally.Chunk{Data: make([]byte, collective.PolynomialSize)}}}, wire.Unexpected},
-		"a second proposal":          {[]tally.Message{{Kind: tally.KindProposal, Body: body(call)}}, wire.Replayed},
-		"a share":                    {[]tally.Message{{Kind: tally.KindShare, Body: body(call)}}, wire.Unexpected},
-		"two calls":                  {append([]tally.Message{call}, rekey(func(c *tally.KeyCall) { c.Dealers[0].Digest[0] ^= 1 })...), wire.Replayed},
+		"another acceptance of mine": {rekey(func(c *tally.KeyCall) { c.Dealers[1].Digest[0] ^= 1 }), wire.Altered},
+		"as a contributor":           {rekey(func(c *tally.KeyCall) { c.Contributors[1].Digest[0] ^= 1 }), wire.Altered},
+		"fewer than the minimum":     {rekey(func(c *tally.KeyCall) { c.Contributors = c.Contributors[1:] }), wire.AboveGrant},
+		"a contributor twice":        {rekey(func(c *tally.KeyCall) { c.Contributors[1].Place = 0 }), wire.Malformed},
+		"an acceptance alone":        {accepted[:1], wire.Unexpected},
+		"another's acceptance":       {[]tally.Message{call, accepted[1]}, wire.Altered},
+		"another acceptance":         {[]tally.Message{call, reaccept(name(0), func(a *tally.Acceptance) { a.Seed[0] ^= 1 })}, wire.Altered},
+		"signed by another": {append(rekey(func(c *tally.KeyCall) {
+			d := tally.Digest(body(reaccept(name(2), func(a *tally.Acceptance) {})), tally.DomainAcceptance)
+			c.Dealers[0].Digest = d[:]
+		}), reaccept(name(2), func(a *tally.Acceptance) {})), wire.Altered},
+		"an acceptance after an error": {[]tally.Message{call, accepted[0], accepted[0]}, wire.Altered},
+		"fewer than the threshold":     {rekey(func(c *tally.KeyCall) { c.Dealers = c.Dealers[:2] }), wire.AboveGrant},
+		"out of order":                 {rekey(func(c *tally.KeyCall) { c.Dealers[0], c.Dealers[1] = c.Dealers[1], c.Dealers[0] }), wire.Malformed},
+		"a part before the call":       {[]tally.Message{{Kind: tally.KindPart, Body: body(call)}}, wire.Unexpected},
+		"a polynomial alone":           {[]tally.Message{{Kind: tally.KindPublic, Body: tally.Chunk{Data: make([]byte, collective.PolynomialSize)}}}, wire.Unexpected},
+		"a second proposal":            {[]tally.Message{{Kind: tally.KindProposal, Body: body(call)}}, wire.Replayed},
+		"a share":                      {[]tally.Message{{Kind: tally.KindShare, Body: body(call)}}, wire.Unexpected},
+		"two calls":                    {append(slices.Clone(called), rekey(func(c *tally.KeyCall) { c.Dealers[0].Digest[0] ^= 1 })...), wire.Replayed},
 	} {
 		m := fresh(t, r, me)
 		before, err := m.Record()
@@ -208,7 +232,11 @@ func TestKeyRefused(t *testing.T) {
 	digest := tally.Digest(m.rec.KeyCall, tally.DomainKeyCall)
 	info := tally.SealInfo(digest, 0, 1)
 	for what, dealt := range map[string][]byte{"too short": {1}, "a polynomial for a seed": make([]byte, collective.PolynomialSize)} {
-		sealed, err := r.configs[name(0)].Sealer.Seal(me, info[:], dealt)
+		own, err := sealingKey(m.rec.Sealing)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sealed, err := seal(own, info[:], dealt)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -250,12 +278,12 @@ func TestContributeOnce(t *testing.T) {
 	_, err = feed(r.members[me], r.proposal.Deadline, wanted...)
 	wantCode(t, "wanted after the deadline", err, wire.Expired)
 
-	first, err := r.members[me].Contribute(r.counts[me], r.now)
+	first, err := r.members[me].Contribute(r.table(t, me), r.now)
 	if err != nil || len(first) != 3 {
 		t.Fatalf("%d messages: %v", len(first), err)
 	}
 	for what, again := range map[string]func(m *Member) ([]tally.Message, error){
-		"the same counts": func(m *Member) ([]tally.Message, error) { return m.Contribute(r.counts[me], r.now) },
+		"the same counts": func(m *Member) ([]tally.Message, error) { return m.Contribute(r.table(t, me), r.now) },
 		"wanted":          func(m *Member) ([]tally.Message, error) { return feed(m, r.now, wanted...) },
 	} {
 		for life, m := range map[string]*Member{"running": r.members[me], "started again": fresh(t, r, me)} {
@@ -264,23 +292,47 @@ func TestContributeOnce(t *testing.T) {
 			}
 		}
 	}
-	if _, err := r.members[me].Contribute(make([]uint32, 9), r.now); !errors.Is(err, ErrState) {
+	if _, err := r.members[me].Contribute(tally.NewCounts(r.proposal), r.now); !errors.Is(err, ErrState) {
 		t.Errorf("other counts are contributed: %v", err)
 	}
-	// A sampler that changed is seen, not sent.
-	p := proposal(corridors(3), 3, 3, 3)
-	p.EpsilonMilli, p.NoiseOf = 1000, 2
-	r = newRig(t, p)
-	r.random(7, 100)
-	r.until(t, Contributing)
-	r.until(t, Done)
-	if _, err := r.members[me].Contribute(r.counts[me], r.now); err != nil {
-		t.Fatal(err)
+	// A node that starts again draws its noise before the collector asks, and not after the end.
+	if m := fresh(t, r, me); m.sent == nil {
+		t.Error("the contribution is computed while the collector waits")
 	}
-	m := fresh(t, r, me)
-	m.Noise = func(io.Reader) int64 { return 0 }
-	if replies, err := feed(m, r.now, pending(t, r, me)...); !errors.Is(err, ErrNoise) || len(replies) > 0 {
-		t.Errorf("other noise is sent under the same signature: %v", err)
+	ended := fresh(t, r, me)
+	ended.End()
+	if b, err := ended.Record(); err != nil {
+		t.Fatal(err)
+	} else if m, err := LoadMember(b, r.configs[me]); err != nil || m.sent != nil {
+		t.Errorf("what is over is computed again: %v", err)
+	}
+	if _, err := ended.Opening(); err != nil {
+		t.Errorf("a tally that is over cannot be opened: %v", err)
+	}
+	if m := fresh(t, r, name(2)); len(m.rec.Seed) == 0 {
+		t.Error("a member that has not contributed has no seed")
+	} else if m.End(); len(m.rec.Seed) > 0 {
+		t.Error("a seed that nothing came of is kept")
+	}
+	// A record whose seed or counts are others is seen, not sent under the same signature.
+	for what, change := range map[string]func(*Member){
+		"another seed":  func(m *Member) { m.rec.Seed[0] ^= 1 },
+		"another count": func(m *Member) { m.rec.Counts[0]++ },
+		"no seed":       func(m *Member) { m.rec.Seed = nil },
+		"another place": func(m *Member) { m.rec.Contribution = r.members[name(2)].rec.Contribution },
+	} {
+		if _, err := r.members[name(2)].Contribute(r.table(t, name(2)), r.now); err != nil {
+			t.Fatal(err)
+		}
+		m := fresh(t, r, me)
+		change(m)
+		b, err := m.Record()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := LoadMember(b, r.configs[me]); err == nil {
+			t.Errorf("%s: the record is taken", what)
+		}
 	}
 }
 
@@ -288,15 +340,19 @@ func TestContributeOnce(t *testing.T) {
 func TestContributeRefused(t *testing.T) {
 	r := at(t, Contributing)
 	m := r.members[name(1)]
+	smaller, larger, capped := r.proposal, r.proposal, r.proposal
+	smaller.Question, larger.Question = corridors(2), corridors(4)
+	capped.Cap++
 	for what, c := range map[string]struct {
-		counts []uint32
+		counts tally.Counts
 		now    int64
 		want   error
 	}{
-		"a cell less":        {make([]uint32, 8), r.now, tally.ErrCount},
-		"a cell more":        {make([]uint32, 10), r.now, tally.ErrCount},
-		"a count too high":   {append(make([]uint32, 8), tally.MaxCount+1), r.now, tally.ErrCount},
-		"after the deadline": {make([]uint32, 9), r.proposal.Deadline, ErrState},
+		"no counts":          {tally.Counts{}, r.now, tally.ErrCount},
+		"fewer cells":        {tally.NewCounts(smaller), r.now, tally.ErrCount},
+		"more cells":         {tally.NewCounts(larger), r.now, tally.ErrCount},
+		"another cap":        {tally.NewCounts(capped), r.now, tally.ErrCount},
+		"after the deadline": {tally.NewCounts(r.proposal), r.proposal.Deadline, ErrState},
 	} {
 		if _, err := m.Contribute(c.counts, c.now); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v", what, err)
@@ -304,30 +360,53 @@ func TestContributeRefused(t *testing.T) {
 	}
 	r = newRig(t, func() tally.Proposal {
 		p := proposal(corridors(3), 3, 3, 3)
-		p.EpsilonMilli, p.NoiseOf = 10, 1
+		p.EpsilonMilli, p.NoiseOf, p.Cap = 13, 1, tally.MaxCap // the most noise that there is room for
 		return p
 	}())
 	r.until(t, Contributing)
 	r.until(t, Done)
-	m = r.members[name(0)]
-	for _, wild := range []int64{tally.MaxNoise + 1, -tally.MaxNoise - 1, 1 << 62} {
-		m.Noise = func(io.Reader) int64 { return wild }
-		if _, err := m.Contribute(make([]uint32, 9), r.now); !errors.Is(err, tally.ErrCount) {
-			t.Errorf("noise of %d: %v", wild, err)
-		}
+	full := table(t, r.proposal, slices.Repeat([]uint32{tally.MaxCount}, 9))
+	if _, err := r.members[name(0)].Contribute(full, r.now); err != nil {
+		t.Errorf("the largest counts with the most noise: %v", err)
 	}
-	m.Noise = func(io.Reader) int64 { return tally.MaxNoise }
-	full := slices.Repeat([]uint32{tally.MaxCount}, 9)
-	if _, err := m.Contribute(full, r.now); err != nil {
-		t.Errorf("the largest count with the largest noise: %v", err)
+}
+
+// TestNotCalled: a contributor that accepted, and that the key was not called for, contributes
+// nothing, and is in no sum.
+func TestNotCalled(t *testing.T) {
+	p := proposal(corridors(3), 4, 3, 3)
+	r := newRig(t, p)
+	r.random(7, 100)
+	r.until(t, Dealing)
+	me := name(3)
+	call := signed(t, r.configs[collecting].Key, tally.DomainKeyCall, r.collector.rec.KeyCall, func(c *tally.KeyCall) { c.Contributors = c.Contributors[:3] })
+	r.collector.rec.KeyCall = call
+	if err := tally.Decode(call.Body, &r.collector.keyCall); err != nil {
+		t.Fatal(err)
 	}
+	r.until(t, Contributing)
+	r.until(t, Done)
+	if !r.members[me].Ready() {
+		t.Fatal("the fourth has no key")
+	}
+	if _, err := r.members[me].Contribute(r.table(t, me), r.now); !errors.Is(err, ErrState) {
+		t.Errorf("it contributes: %v", err)
+	}
+	r.contribute(t, r.names[:3]...)
+	if err := r.collector.Open(p.Holders); err != nil {
+		t.Fatal(err)
+	}
+	ask := pending(t, r, name(1))[0]
+	ask.Body = signed(t, r.configs[collecting].Key, tally.DomainRequest, body(ask), func(q *tally.Request) { q.Included[2] = 3 })
+	_, err := feed(fresh(t, r, name(1)), r.now, ask)
+	wantCode(t, "a sum with the fourth", err, wire.Malformed)
 }
 
 // TestRequestRefused: a dishonest collector asks holders for a sum that is not what was agreed,
 // or hands them other contributions.
 func TestRequestRefused(t *testing.T) {
 	r := at(t, Opening)
-	collector, me := r.configs[name(0)].Key, name(1)
+	collector, me := r.configs[collecting].Key, name(1)
 	all := pending(t, r, me) // request, then three contributions of a head and a mask
 	for _, m := range all {
 		if m.Kind == tally.KindBody {
@@ -377,7 +456,7 @@ func TestRequestRefused(t *testing.T) {
 		m := fresh(t, r, me)
 		replies, err := feed(m, r.now, c.messages...)
 		wantCode(t, what, err, c.code)
-		if len(replies) > 0 || len(r.journals[me].entries) > 0 || len(m.rec.Share) == 0 {
+		if len(replies) > 0 || len(r.journals[me].entries) != 1 || len(m.rec.Share) == 0 { // the key call is noted
 			t.Errorf("%s: something was shared", what)
 		}
 	}
@@ -426,7 +505,7 @@ func TestRestoredMember(t *testing.T) {
 // TestReleaseRefused: a collector releases what was not agreed.
 func TestReleaseRefused(t *testing.T) {
 	r := at(t, Done)
-	collector, me := r.configs[name(0)].Key, name(1)
+	collector, me := r.configs[collecting].Key, name(1)
 	release := pending(t, r, me)[0]
 	re := func(change func(*tally.Release)) []tally.Message {
 		return []tally.Message{{Kind: tally.KindRelease, Body: signed(t, collector, tally.DomainRelease, body(release), change)}}
@@ -437,6 +516,9 @@ func TestReleaseRefused(t *testing.T) {
 	}{
 		"by another":           {[]tally.Message{{Kind: tally.KindRelease, Body: signed(t, r.configs[me].Key, tally.DomainRelease, body(release), func(*tally.Release) {})}}, wire.Altered},
 		"of another tally":     {re(func(q *tally.Release) { q.Proposal[0] ^= 1 }), wire.Altered},
+		"of another call":      {re(func(q *tally.Release) { q.Call[0] ^= 1 }), wire.Altered},
+		"under another key":    {re(func(q *tally.Release) { q.Key[0] ^= 1 }), wire.Altered},
+		"without a key":        {re(func(q *tally.Release) { q.Key = nil }), wire.Malformed},
 		"of another sum":       {re(func(q *tally.Release) { q.Request[0] ^= 1 }), wire.Altered},
 		"of fewer":             {re(func(q *tally.Release) { q.Included = q.Included[1:] }), wire.AboveGrant},
 		"with other noise":     {re(func(q *tally.Release) { q.EpsilonMilli = 500 }), wire.AboveGrant},
@@ -462,26 +544,26 @@ func TestReleaseRefused(t *testing.T) {
 func TestReleaseBeforeTheKey(t *testing.T) {
 	r := at(t, Dealing)
 	me := name(1)
-	call := pending(t, r, me)[0]
-	if call.Kind != tally.KindKeyCall {
-		t.Fatalf("message %d, not the key call", call.Kind)
+	call := pending(t, r, me)
+	if call[0].Kind != tally.KindKeyCall {
+		t.Fatalf("message %d, not the key call", call[0].Kind)
 	}
 	m := fresh(t, r, me)
 	release := tally.Release{
-		Proposal: m.digest[:], Request: make([]byte, 32), Included: []uint8{0, 1, 2},
+		Proposal: m.digest[:], Call: make([]byte, 32), Key: make([]byte, 32), Request: make([]byte, 32), Included: []uint8{0, 1, 2},
 		Cap: r.proposal.Cap, Limit: r.proposal.Limit, Cells: make([]uint32, r.proposal.Question.Cells()),
 	}
-	s, err := tally.Sign(r.configs[name(0)].Key, tally.DomainRelease, release)
+	s, err := tally.Sign(r.configs[collecting].Key, tally.DomainRelease, release)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := feed(m, r.now, tally.Message{Kind: tally.KindRelease, Body: s}); err != nil {
 		t.Fatal(err)
 	}
-	_, err = feed(m, r.now, call)
+	_, err = feed(m, r.now, call...)
 	wantCode(t, "a key call after the release", err, wire.Unexpected)
 	m.rec.Release = tally.Signed{} // even then
-	if _, err := feed(m, r.now, call); !errors.Is(err, ErrState) {
+	if _, err := feed(m, r.now, call...); !errors.Is(err, ErrState) {
 		t.Errorf("a seed that was erased: %v", err)
 	}
 }

@@ -14,20 +14,17 @@
 //
 // What it promises is protocol/tally's. On top: a member answers one key call and one request
 // of a tally, in its whole life, and contributes once; its decryption share goes through
-// collective.Journal. It does not decide whether to take part, and cannot tell whether the
-// numbers are true.
+// collective.Journal. A contributor's noise is part of its contribution, drawn here from the
+// seed that its acceptance commits to (crypto/dp.Split); a member that agrees to a proposal
+// agrees to its ε. It does not decide whether to take part, and cannot tell whether the numbers
+// are true.
 package machine
 
 import (
-	"bytes"
-	"crypto/aes"
-	"crypto/cipher"
 	"fmt"
-	"io"
 
 	"entente/crypto/he/collective"
 	"entente/crypto/sign"
-	"entente/crypto/transcript"
 	"entente/protocol/tally"
 	"entente/protocol/wire"
 )
@@ -40,22 +37,12 @@ type Identity struct {
 	PublicKey func(member string) *sign.PublicKey // of a member of the roster; nil for others
 }
 
-// Sealer encrypts to other members: HPKE under the key in the recipient's card. What is sealed
-// is covered by a signature of the sender besides.
-type Sealer interface {
-	Seal(to string, info, plaintext []byte) ([]byte, error)
-	Open(info, sealed []byte) ([]byte, error) // with the own key
-}
-
 // Store keeps what a collector was sent, under short names. A value is written once under a
 // name, or again before the member's upload is complete.
 type Store interface {
 	Put(name string, b []byte) error
 	Get(name string) ([]byte, error)
 }
-
-// Noise draws one contributor's share of one cell's noise from a source.
-type Noise func(random io.Reader) int64
 
 // fault reports that the peer broke the protocol, with the number it will be told.
 func fault(c wire.Code, format string, args ...any) error {
@@ -85,81 +72,6 @@ func group(p tally.Proposal, c tally.KeyCall) collective.Group {
 		g.Points = append(g.Points, point(d.Place))
 	}
 	return g
-}
-
-// zero is a source of zeros, which a stream cipher turns into its stream.
-type zero struct{}
-
-func (zero) Read(b []byte) (int, error) {
-	clear(b)
-	return len(b), nil
-}
-
-// noiseSource is what a contributor draws its noise from, all cells in order.
-func noiseSource(seed []byte, key [32]byte) (io.Reader, error) {
-	k := tally.NoiseKey(seed, key)
-	block, err := aes.NewCipher(k[:])
-	if err != nil {
-		return nil, fmt.Errorf("draw noise: %w", err)
-	}
-	return cipher.StreamReader{S: cipher.NewCTR(block, make([]byte, aes.BlockSize)), R: zero{}}, nil
-}
-
-// encrypted is a contribution with what its head says of it.
-type encrypted struct {
-	collective.Vector
-	masks, bodies [32]byte
-}
-
-// encrypt computes a contribution from what its contributor would open to an auditor. noise is
-// nil if the tally has none. Errors: tally.ErrCount.
-func encrypt(key *collective.Key, p tally.Proposal, place uint8, seed []byte, counts []uint32, noise Noise) (*encrypted, error) {
-	if len(counts) != p.Question.Cells() {
-		return nil, fmt.Errorf("contribute: %w: %d cells, not %d", tally.ErrCount, len(counts), p.Question.Cells())
-	}
-	source, err := noiseSource(seed, key.Digest())
-	if err != nil {
-		return nil, err
-	}
-	values := make([]int32, len(counts))
-	for i, n := range counts {
-		if n > tally.MaxCount {
-			return nil, fmt.Errorf("contribute: %w: %d in cell %d, at most %d", tally.ErrCount, n, i, tally.MaxCount)
-		}
-		values[i] = int32(n)
-		if p.EpsilonMilli == 0 {
-			continue
-		}
-		drawn := noise(source)
-		if drawn < -tally.MaxNoise || drawn > tally.MaxNoise {
-			return nil, fmt.Errorf("contribute: %w: noise in cell %d, at most %d", tally.ErrCount, i, tally.MaxNoise)
-		}
-		values[i] += int32(drawn)
-	}
-	v, err := key.Encrypt([collective.SeedSize]byte(seed), values)
-	if err != nil {
-		return nil, err
-	}
-	clear(values)
-	name := p.Contributors[place]
-	return &encrypted{
-		Vector: v,
-		masks:  digest(tally.MasksDigest(key.Digest(), name), v.Masks),
-		bodies: digest(tally.BodiesDigest(key.Digest(), name), v.Bodies),
-	}, nil
-}
-
-// digest appends blocks to a digest.
-func digest(t *transcript.Transcript, blocks [][]byte) [32]byte {
-	for _, b := range blocks {
-		t.Append("block", b)
-	}
-	return t.Sum()
-}
-
-// fits reports whether it is the contribution that a head is of.
-func (e *encrypted) fits(head tally.Contribution) bool {
-	return bytes.Equal(e.masks[:], head.Masks) && bytes.Equal(e.bodies[:], head.Bodies)
 }
 
 // stored is what both sides keep of the collector's messages.
@@ -193,7 +105,7 @@ func load(proposal, keyCall, request, release tally.Signed) (s stored, err error
 		err = s.keyCall.Check(s.proposal, own)
 	}
 	if err == nil && len(request.Body) > 0 && len(s.request.Key) == len(own) {
-		err = s.request.Check(s.proposal, [32]byte(s.request.Key), s.keyCall.Dealers)
+		err = s.request.Check(s.proposal, [32]byte(s.request.Key), s.keyCall)
 	}
 	if err == nil && len(release.Body) > 0 {
 		err = s.release.Check(s.proposal, own)

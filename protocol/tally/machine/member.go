@@ -16,17 +16,12 @@ import (
 type MemberConfig struct {
 	Identity
 	Arithmetic *collective.Parameters
-	Sealer     Sealer
 	Journal    collective.Journal
 	Random     io.Reader // cryptographic
-	Noise      Noise     // for the proposal's ε, cap and number of shares; nil if it has no noise
 }
 
-// Errors of a member's own side.
-var (
-	ErrState = errors.New("the tally has not come so far, or is past it")
-	ErrNoise = errors.New("the tally has noise, and there is nothing to draw it with")
-)
+// ErrState says that a side is asked for what it cannot give yet, or any more.
+var ErrState = errors.New("the tally has not come so far, or is past it")
 
 // memberRecord is what a member keeps. It holds secrets.
 type memberRecord struct {
@@ -35,12 +30,14 @@ type memberRecord struct {
 	Ended        bool
 	Proposal     tally.Signed
 	Acceptance   tally.Signed
-	Life         []byte // of the journal when the dealing's seed was drawn
+	Life         []byte // of the journal when this member accepted
 	Dealing      []byte // seed; empty if this member deals nothing, or once the key is made
+	Sealing      []byte // private key; likewise
+	Seed         []byte // of the contribution; empty if this member has none to make
 	KeyCall      tally.Signed
-	Public       []byte // the collective key
-	Share        []byte // of the key; empty if this member has none, or once it was used
-	Seed         []byte // of the contribution
+	Commitments  [][]byte // of its dealers, to their public polynomials
+	Public       []byte   // the collective key
+	Share        []byte   // of the key; empty if this member has none, or once it was used
 	Counts       []uint32
 	Contribution tally.Signed
 	Request      tally.Signed
@@ -59,7 +56,8 @@ type Member struct {
 
 	key   *collective.Key // of the record, if there is one
 	own   []byte          // what this member deals to itself, once it was computed
-	sent  *encrypted      // the contribution, likewise
+	sent  *encrypted      // the contribution, until the release
+	call  *callIntake     // while acceptances come
 	parts *partIntake     // while parts come
 	sum   *sumIntake      // while contributions come
 }
@@ -87,16 +85,9 @@ func Accept(s tally.Signed, t Terms, c MemberConfig, now int64) (*Member, tally.
 	if err := m.proposal.Check(c.Roster, now); err != nil {
 		return nil, tally.Message{}, err
 	}
-	if m.proposal.EpsilonMilli != 0 && c.Noise == nil {
-		return nil, tally.Message{}, ErrNoise
-	}
 	a := tally.Acceptance{Proposal: m.digest[:], Member: c.Self, Basis: t.Basis, Rules: t.Rules[:]}
-	if _, holds := m.proposal.Holder(c.Self); holds {
-		commitment, err := m.drawDealing()
-		if err != nil {
-			return nil, tally.Message{}, err
-		}
-		a.Commitment = commitment[:]
+	if err := m.drawSecrets(&a); err != nil {
+		return nil, tally.Message{}, err
 	}
 	if err := a.Check(m.proposal, m.digest, c.Self); err != nil {
 		return nil, tally.Message{}, err
@@ -118,19 +109,53 @@ func (m *Member) readProposal() error {
 	return tally.Open(m.rec.Proposal, m.PublicKey(p.Collector), tally.DomainProposal, &p)
 }
 
-// drawDealing draws the seed of this member's part of the key, after the life of the journal
-// is noted, and commits to its public polynomial.
-func (m *Member) drawDealing() (commitment [32]byte, err error) {
+// drawSecrets draws what this member will need, and commits to it in its acceptance: a holder
+// to its part of the key, a contributor to the seed of its contribution.
+//
+// The life of the journal is noted first: after a restore all of this is as good as lost.
+func (m *Member) drawSecrets(a *tally.Acceptance) error {
 	life, err := m.Journal.Life()
 	if err != nil {
-		return commitment, fmt.Errorf("read journal: %w", err)
+		return fmt.Errorf("read journal: %w", err)
 	}
-	m.rec.Life, m.rec.Dealing = life[:], make([]byte, collective.SeedSize)
-	if _, err := io.ReadFull(m.Random, m.rec.Dealing); err != nil {
-		return commitment, fmt.Errorf("draw: %w", err)
+	m.rec.Life = life[:]
+	if _, holds := m.proposal.Holder(m.Self); holds {
+		if err := m.drawDealing(a); err != nil {
+			return err
+		}
+	}
+	if _, contributes := m.proposal.Contributor(m.Self); contributes {
+		if m.rec.Seed, err = m.draw(collective.SeedSize); err != nil {
+			return err
+		}
+		commitment := tally.SeedCommitment(m.digest, m.Self, m.rec.Seed)
+		a.Seed = commitment[:]
+	}
+	return nil
+}
+
+// drawDealing draws the seed of this member's part of the key, and the key that other dealers
+// seal their shares to.
+func (m *Member) drawDealing(a *tally.Acceptance) (err error) {
+	if m.rec.Dealing, err = m.draw(collective.SeedSize); err != nil {
+		return err
+	}
+	if m.rec.Sealing, err = m.draw(sealingSeed); err != nil {
+		return err
 	}
 	public := m.reference().Public([collective.SeedSize]byte(m.rec.Dealing))
-	return tally.PartCommitment(m.digest, m.Self, public), nil
+	commitment := tally.PartCommitment(m.digest, m.Self, public)
+	a.Commitment = commitment[:]
+	a.Sealing, err = sealingKey(m.rec.Sealing)
+	return err
+}
+
+func (m *Member) draw(n int) ([]byte, error) {
+	b := make([]byte, n)
+	if _, err := io.ReadFull(m.Random, b); err != nil {
+		return nil, fmt.Errorf("draw: %w", err)
+	}
+	return b, nil
 }
 
 func (m *Member) reference() *collective.Reference {
@@ -149,14 +174,8 @@ func LoadMember(b []byte, c MemberConfig) (*Member, error) {
 	}
 	m.proposal, m.keyCall, m.release = all.proposal, all.keyCall, all.release
 	m.digest = tally.Digest(m.rec.Proposal, tally.DomainProposal)
-	if !m.rec.whole() {
+	if !m.whole() {
 		return nil, errors.New("load tally: a part of the record has a wrong length")
-	}
-	if m.contributed() {
-		var c tally.Contribution
-		if err := tally.Decode(m.rec.Contribution.Body, &c); err != nil || int(c.Place) >= len(m.proposal.Contributors) {
-			return nil, errors.New("load tally: the record's contribution is nobody's")
-		}
 	}
 	if len(m.rec.Public) > 0 {
 		k, err := m.reference().LoadKey(m.rec.Public)
@@ -165,16 +184,46 @@ func LoadMember(b []byte, c MemberConfig) (*Member, error) {
 		}
 		m.key = k
 	}
+	if err := m.loadContribution(); err != nil {
+		return nil, err
+	}
 	return m, nil
 }
 
+// loadContribution computes again what this member contributed, as long as it may be wanted:
+// now, when nobody waits, since how long it takes depends on the noise.
+func (m *Member) loadContribution() error {
+	if !m.contributed() || m.rec.Ended || len(m.rec.Release.Body) > 0 {
+		return nil
+	}
+	var head tally.Contribution
+	if err := tally.Decode(m.rec.Contribution.Body, &head); err != nil {
+		return fmt.Errorf("load tally: %w", err)
+	}
+	if place, _ := m.proposal.Contributor(m.Self); head.Check(m.key.Digest(), place) != nil {
+		return errors.New("load tally: the record's contribution is another's")
+	}
+	sent, err := encrypt(m.key, m.proposal, head.Place, m.rec.Seed, m.rec.Counts)
+	if err != nil {
+		return fmt.Errorf("load tally: %w", err)
+	}
+	if !sent.fits(head) {
+		return errors.New("load tally: the record's contribution is not what was signed")
+	}
+	m.sent = sent
+	return nil
+}
+
 // whole checks the lengths on which the rest relies.
-func (r *memberRecord) whole() bool {
+func (m *Member) whole() bool {
+	r := &m.rec
 	either := func(b []byte, n int) bool { return len(b) == 0 || len(b) == n }
-	public := len(r.Public) > 0
-	return either(r.Life, len(collective.Life{})) && either(r.Dealing, collective.SeedSize) && either(r.Seed, collective.SeedSize) &&
-		(len(r.Dealing) == 0 && len(r.Share) == 0 || len(r.Life) > 0) && (len(r.Contribution.Body) == 0 || len(r.Seed) > 0 && public) &&
-		(!public || len(r.KeyCall.Body) > 0)
+	_, contributes := m.proposal.Contributor(m.Self)
+	public, called := len(r.Public) > 0, len(r.KeyCall.Body) > 0
+	return len(r.Life) == len(collective.Life{}) && either(r.Dealing, collective.SeedSize) && either(r.Seed, collective.SeedSize) &&
+		either(r.Sealing, sealingSeed) &&
+		(!m.contributed() || len(r.Seed) > 0 && public && contributes) &&
+		(!public || called) && len(r.Commitments) == len(m.keyCall.Dealers)
 }
 
 // Record returns the durable form of this side, secrets included: it must be sealed.
@@ -199,13 +248,24 @@ func (m *Member) End() {
 	m.erase()
 }
 
-// erase forgets the key's secrets.
+// erase forgets the key's secrets, and the seed if nothing was made from it.
 func (m *Member) erase() {
-	clear(m.rec.Dealing)
+	m.eraseDealing()
 	clear(m.rec.Share)
+	m.rec.Share = nil
+	m.call, m.parts, m.sum, m.sent = nil, nil, nil, nil
+	if !m.contributed() {
+		clear(m.rec.Seed)
+		m.rec.Seed = nil
+	}
+}
+
+// eraseDealing forgets what is not needed once the key is made.
+func (m *Member) eraseDealing() {
+	clear(m.rec.Dealing)
+	clear(m.rec.Sealing)
 	clear(m.own)
-	m.rec.Dealing, m.rec.Share, m.own = nil, nil, nil
-	m.parts, m.sum = nil, nil
+	m.rec.Dealing, m.rec.Sealing, m.own = nil, nil, nil
 }
 
 // Pending is what this member says first on each stream, since the collector may have lost it:
@@ -250,6 +310,8 @@ func (m *Member) stepSigned(kind wire.Kind, s tally.Signed) ([]tally.Message, er
 		return m.takeProposal(s)
 	case tally.KindKeyCall:
 		return m.takeKeyCall(s)
+	case tally.KindAcceptance:
+		return m.takeAcceptance(s)
 	case tally.KindPart:
 		return m.takePart(s)
 	case tally.KindRequest:
@@ -308,15 +370,8 @@ func (m *Member) takeRelease(s tally.Signed) ([]tally.Message, error) {
 	if err := r.Check(m.proposal, m.digest); err != nil {
 		return nil, err
 	}
-	if len(m.rec.Request.Body) > 0 {
-		var asked tally.Request
-		if err := tally.Decode(m.rec.Request.Body, &asked); err != nil {
-			return nil, err
-		}
-		digest := tally.Digest(m.rec.Request, tally.DomainRequest)
-		if !bytes.Equal(r.Request, digest[:]) || !bytes.Equal(r.Included, asked.Included) {
-			return nil, fault(wire.Altered, "the release is of another sum than this member shared")
-		}
+	if err := m.checkRelease(r); err != nil {
+		return nil, err
 	}
 	if _, err := again(m.rec.Release, s); err != nil {
 		return nil, err
@@ -325,4 +380,36 @@ func (m *Member) takeRelease(s tally.Signed) ([]tally.Message, error) {
 	m.erase()
 	digest := tally.Digest(s, tally.DomainRelease)
 	return []tally.Message{{Kind: tally.KindReleased, Body: tally.Released{Release: digest[:]}}}, nil
+}
+
+// checkRelease compares a release with what this member knows of the tally, if it has come so
+// far: the call that it answered, its key, and the sum that it shared.
+func (m *Member) checkRelease(r tally.Release) error {
+	if len(m.rec.KeyCall.Body) > 0 {
+		if call := tally.Digest(m.rec.KeyCall, tally.DomainKeyCall); !bytes.Equal(r.Call, call[:]) {
+			return fault(wire.Altered, "the release is of another key call than this member answered")
+		}
+		for _, place := range r.Included {
+			if _, called := tally.Find(m.keyCall.Contributors, place); !called {
+				return fault(wire.Malformed, "a member that the key was not called for is in the release")
+			}
+		}
+	}
+	if m.key != nil {
+		if key := m.key.Digest(); !bytes.Equal(r.Key, key[:]) {
+			return fault(wire.Altered, "the release is under another key")
+		}
+	}
+	if len(m.rec.Request.Body) == 0 {
+		return nil
+	}
+	var asked tally.Request
+	if err := tally.Decode(m.rec.Request.Body, &asked); err != nil {
+		return err
+	}
+	digest := tally.Digest(m.rec.Request, tally.DomainRequest)
+	if !bytes.Equal(r.Request, digest[:]) || !bytes.Equal(r.Included, asked.Included) {
+		return fault(wire.Altered, "the release is of another sum than this member shared")
+	}
+	return nil
 }

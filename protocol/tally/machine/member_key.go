@@ -10,9 +10,17 @@ import (
 	"entente/protocol/wire"
 )
 
-// takeKeyCall answers the call for the key's parts. A dealer's answer is its part; who has the
-// key already says so.
+// callIntake is how far the dealers' acceptances have come, which follow the call for the key.
+type callIntake struct {
+	signed      tally.Signed
+	call        tally.KeyCall
+	commitments [][]byte // to the dealers' public polynomials, as far as they have come
+	sealing     [][]byte // keys that is sealed to, likewise
+}
+
+// takeKeyCall begins to answer the call for the key's parts; who has the key already says so.
 func (m *Member) takeKeyCall(s tally.Signed) ([]tally.Message, error) {
+	m.call = nil
 	var c tally.KeyCall
 	if err := m.open(s, tally.DomainKeyCall, &c); err != nil {
 		return nil, err
@@ -23,29 +31,90 @@ func (m *Member) takeKeyCall(s tally.Signed) ([]tally.Message, error) {
 	if _, err := again(m.rec.KeyCall, s); err != nil {
 		return nil, err
 	}
-	place, deals := m.dealer(c)
-	if deals {
-		var a tally.Acceptance
-		if err := tally.Decode(m.rec.Acceptance.Body, &a); err != nil {
-			return nil, err
-		}
-		if own, _ := tally.Find(c.Dealers, place); !bytes.Equal(own, a.Commitment) {
-			return nil, fault(wire.Altered, "the key call has another commitment of this member")
+	own := tally.Digest(m.rec.Acceptance, tally.DomainAcceptance)
+	for _, list := range []struct {
+		names    []string
+		accepted []tally.Accepted
+	}{{m.proposal.Holders, c.Dealers}, {m.proposal.Contributors, c.Contributors}} {
+		for _, a := range list.accepted {
+			if list.names[a.Place] == m.Self && !bytes.Equal(a.Digest, own[:]) {
+				return nil, fault(wire.Altered, "the key call has another acceptance of this member")
+			}
 		}
 	}
-	if !m.Ready() && deals {
-		out, err := m.dealt(s, c, place)
-		if err != nil {
-			return nil, err
-		}
-		m.rec.KeyCall, m.keyCall = s, c
-		return out, nil
-	}
-	m.rec.KeyCall, m.keyCall = s, c
 	if m.Ready() {
 		return m.ready(), nil
 	}
+	m.call = &callIntake{signed: s, call: c}
 	return nil, nil
+}
+
+// takeAcceptance takes a dealer's acceptance, with what it commits to and the key to seal to. A
+// dealer's answer to the last one is its part.
+func (m *Member) takeAcceptance(s tally.Signed) ([]tally.Message, error) {
+	if m.Ready() {
+		return nil, nil // they come again because the word that it has the key was lost
+	}
+	in := m.call
+	if in == nil {
+		return nil, fault(wire.Unexpected, "an acceptance came without a key call")
+	}
+	m.call = nil // until this one is seen to be right
+	dealer := in.call.Dealers[len(in.commitments)]
+	name := m.proposal.Holders[dealer.Place]
+	if digest := tally.Digest(s, tally.DomainAcceptance); !bytes.Equal(digest[:], dealer.Digest) {
+		return nil, fault(wire.Altered, "an acceptance is not what the key call names")
+	}
+	var a tally.Acceptance
+	if err := tally.Open(s, m.PublicKey(name), tally.DomainAcceptance, &a); err != nil {
+		return nil, err
+	}
+	if err := a.Check(m.proposal, m.digest, name); err != nil {
+		return nil, err
+	}
+	in.commitments, in.sealing = append(in.commitments, a.Commitment), append(in.sealing, a.Sealing)
+	if len(in.commitments) < len(in.call.Dealers) {
+		m.call = in
+		return nil, nil
+	}
+	return m.answerCall(in)
+}
+
+// answerCall deals, if this member is to, and notes the call as the one that was answered: in
+// the journal too, which keeps this member from answering another one, or encrypting under its
+// key, if its record was put back.
+func (m *Member) answerCall(in *callIntake) (out []tally.Message, err error) {
+	if err := m.sameLife(); err != nil {
+		return nil, fmt.Errorf("answer key call: %w", err)
+	}
+	if place, deals := m.dealer(in.call); deals {
+		if out, err = m.dealt(in, place); err != nil {
+			return nil, err
+		}
+	}
+	call := tally.Digest(in.signed, tally.DomainKeyCall)
+	noted, err := m.Journal.Record(collective.Entry{Key: tally.CallNote(m.digest, m.Self), Request: call})
+	if err != nil {
+		return nil, fmt.Errorf("answer key call: write journal: %w", err)
+	}
+	if noted.Request != call {
+		return nil, fault(wire.Replayed, "another key call was answered before")
+	}
+	m.rec.KeyCall, m.keyCall, m.rec.Commitments = in.signed, in.call, in.commitments
+	return out, nil
+}
+
+// sameLife reports collective.ErrRestored if the store was restored since this member accepted:
+// what it has forgotten may be out already.
+func (m *Member) sameLife() error {
+	life, err := m.Journal.Life()
+	if err != nil {
+		return fmt.Errorf("read journal: %w", err)
+	}
+	if !bytes.Equal(life[:], m.rec.Life) {
+		return collective.ErrRestored
+	}
+	return nil
 }
 
 // dealer is this member's place among the holders, and whether it deals.
@@ -63,36 +132,32 @@ func (m *Member) deal(c tally.KeyCall) (collective.Dealing, error) {
 	if len(m.rec.Dealing) != collective.SeedSize {
 		return collective.Dealing{}, fmt.Errorf("deal: %w", ErrState) // it was erased
 	}
-	life, err := m.Journal.Life()
-	if err != nil {
-		return collective.Dealing{}, fmt.Errorf("deal: read journal: %w", err)
-	}
-	if string(life[:]) != string(m.rec.Life) {
-		return collective.Dealing{}, fmt.Errorf("deal: %w", collective.ErrRestored) // a part may be out already
+	if err := m.sameLife(); err != nil {
+		return collective.Dealing{}, fmt.Errorf("deal: %w", err)
 	}
 	return m.reference().Deal(group(m.proposal, c), [collective.SeedSize]byte(m.rec.Dealing))
 }
 
 // dealt is this member's part: its head, its public polynomial, and what it sealed for the
 // others. What is sealed is the same each time, the sealing not.
-func (m *Member) dealt(s tally.Signed, c tally.KeyCall, place uint8) ([]tally.Message, error) {
-	d, err := m.deal(c)
+func (m *Member) dealt(in *callIntake, place uint8) ([]tally.Message, error) {
+	d, err := m.deal(in.call)
 	if err != nil {
 		return nil, err
 	}
 	m.own = d.Share(point(place))
-	digest := tally.Digest(s, tally.DomainKeyCall)
+	digest := tally.Digest(in.signed, tally.DomainKeyCall)
 	part := tally.Part{Call: digest[:], Place: place}
 	chunks := []tally.Message{{Kind: tally.KindPublic, Body: tally.Chunk{Of: place, Data: d.Public()}}}
-	for _, to := range c.Dealers {
+	for i, to := range in.call.Dealers {
 		if to.Place == place {
 			part.Shares = append(part.Shares, nil)
 			continue
 		}
 		info := tally.SealInfo(digest, place, to.Place)
-		sealed, err := m.Sealer.Seal(m.proposal.Holders[to.Place], info[:], d.Share(point(to.Place)))
+		sealed, err := seal(in.sealing[i], info[:], d.Share(point(to.Place)))
 		if err != nil {
-			return nil, err
+			return nil, malformed(err) // the key is none
 		}
 		hash := tally.SealedDigest(sealed)
 		part.Shares = append(part.Shares, hash[:])
@@ -176,7 +241,7 @@ func (m *Member) takePublic(c tally.Chunk) ([]tally.Message, error) {
 	}
 	name := m.proposal.Holders[c.Of]
 	commitment := tally.PartCommitment(m.digest, name, c.Data)
-	if want := m.keyCall.Dealers[in.at].Digest; !bytes.Equal(want, commitment[:]) {
+	if want := m.rec.Commitments[in.at]; !bytes.Equal(want, commitment[:]) {
 		return nil, m.dropParts(fault(wire.Altered, "a public polynomial is not what %q committed to", name))
 	}
 	if err := in.key.Add(c.Data); err != nil {
@@ -214,12 +279,12 @@ func (m *Member) takeSealed(c tally.Chunk) ([]tally.Message, error) {
 	if in == nil || !in.public || !deals || c.Of != in.head.Place || c.Part != place {
 		return nil, m.dropParts(fault(wire.Unexpected, "a sealed share is out of order"))
 	}
-	at := slices.IndexFunc(m.keyCall.Dealers, func(d tally.Commitment) bool { return d.Place == place })
+	at := slices.IndexFunc(m.keyCall.Dealers, func(d tally.Accepted) bool { return d.Place == place })
 	if hash := tally.SealedDigest(c.Data); !bytes.Equal(in.head.Shares[at], hash[:]) {
 		return nil, m.dropParts(fault(wire.Altered, "a sealed share is not what its dealer signed"))
 	}
 	info := tally.SealInfo(tally.Digest(m.rec.KeyCall, tally.DomainKeyCall), c.Of, place)
-	dealt, err := m.Sealer.Open(info[:], c.Data)
+	dealt, err := unseal(m.rec.Sealing, info[:], c.Data)
 	if err != nil {
 		return nil, m.dropParts(fault(wire.Malformed, "what %q sealed does not open", m.proposal.Holders[c.Of]))
 	}
@@ -234,7 +299,8 @@ func (m *Member) takeDealt(dealt []byte) ([]tally.Message, error) {
 }
 
 // nextPart goes on to the next dealer. After the last one the key is made, and the seed of the
-// own dealing is forgotten: the collector has it whole, since it came back.
+// own dealing is forgotten: the collector has it whole, since it came back. So is the key that
+// shares were sealed to, which the collector keeps.
 func (m *Member) nextPart() ([]tally.Message, error) {
 	in := m.parts
 	in.at, in.opened, in.public = in.at+1, false, false
@@ -246,9 +312,8 @@ func (m *Member) nextPart() ([]tally.Message, error) {
 	if _, deals := m.dealer(m.keyCall); deals {
 		m.rec.Share = in.holder.Secret()
 	}
-	clear(m.rec.Dealing)
-	clear(m.own)
-	m.rec.Dealing, m.own, m.parts = nil, nil, nil
+	m.eraseDealing()
+	m.parts = nil
 	return m.ready(), nil
 }
 

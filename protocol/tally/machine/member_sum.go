@@ -3,7 +3,6 @@ package machine
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"slices"
 
 	"entente/crypto/he/collective"
@@ -14,24 +13,28 @@ import (
 // Contribute encrypts this member's counts, noise included, and returns its contribution. The
 // caller stores the record before it sends it. It happens once: the same counts get the same
 // bytes again, and so does a collector that says that they are wanted. Errors: ErrState,
-// tally.ErrCount, ErrNoise, and those of drawing and signing.
-func (m *Member) Contribute(counts []uint32, now int64) ([]tally.Message, error) {
+// tally.ErrCount for counts that are not for this proposal, collective.ErrRestored, and those of
+// the journal and of signing.
+func (m *Member) Contribute(counts tally.Counts, now int64) ([]tally.Message, error) {
 	place, contributes := m.proposal.Contributor(m.Self)
+	_, called := tally.Find(m.keyCall.Contributors, place)
 	switch {
-	case !contributes, m.key == nil, m.rec.Ended, now >= m.proposal.Deadline:
+	case !contributes, !called, m.key == nil, m.rec.Ended, len(m.rec.Release.Body) > 0, now >= m.proposal.Deadline:
 		return nil, fmt.Errorf("contribute: %w", ErrState)
-	case m.proposal.EpsilonMilli != 0 && m.Noise == nil:
-		return nil, fmt.Errorf("contribute: %w", ErrNoise)
-	case m.contributed() && slices.Equal(m.rec.Counts, counts):
-		return m.contribution()
+	case !counts.Fits(m.proposal):
+		return nil, fmt.Errorf("contribute: %w: the counts are for another question or cap", tally.ErrCount)
+	}
+	values := counts.Values()
+	switch {
+	case m.contributed() && slices.Equal(m.rec.Counts, values):
+		return m.contribution(place), nil
 	case m.contributed():
 		return nil, fmt.Errorf("contribute: %w: other counts were contributed", ErrState)
 	}
-	seed := make([]byte, collective.SeedSize)
-	if _, err := io.ReadFull(m.Random, seed); err != nil {
-		return nil, fmt.Errorf("contribute: draw: %w", err)
+	if err := m.sameLife(); err != nil {
+		return nil, fmt.Errorf("contribute: %w", err)
 	}
-	sent, err := encrypt(m.key, m.proposal, place, seed, counts, m.Noise)
+	sent, err := encrypt(m.key, m.proposal, place, m.rec.Seed, values)
 	if err != nil {
 		return nil, err
 	}
@@ -41,31 +44,17 @@ func (m *Member) Contribute(counts []uint32, now int64) ([]tally.Message, error)
 		return nil, err
 	}
 	m.sent = sent
-	m.rec.Seed, m.rec.Counts, m.rec.Contribution = seed, slices.Clone(counts), head
-	return m.contribution()
+	m.rec.Counts, m.rec.Contribution = values, head
+	return m.contribution(place), nil
 }
 
 func (m *Member) contributed() bool { return len(m.rec.Contribution.Body) > 0 }
 
-// contribution is this member's contribution, computed again if need be.
-func (m *Member) contribution() ([]tally.Message, error) {
-	var head tally.Contribution
-	if err := tally.Decode(m.rec.Contribution.Body, &head); err != nil {
-		return nil, err
-	}
-	if m.sent == nil {
-		sent, err := encrypt(m.key, m.proposal, head.Place, m.rec.Seed, m.rec.Counts, m.Noise)
-		if err != nil {
-			return nil, err
-		}
-		if !sent.fits(head) {
-			return nil, fmt.Errorf("contribute: %w: the noise is not drawn as it was", ErrNoise)
-		}
-		m.sent = sent
-	}
+// contribution is this member's contribution, as it was computed when it was made or loaded.
+func (m *Member) contribution(place uint8) []tally.Message {
 	out := []tally.Message{{Kind: tally.KindContribution, Body: m.rec.Contribution}}
-	out = append(out, chunks(tally.KindMask, head.Place, m.sent.Masks)...)
-	return append(out, chunks(tally.KindBody, head.Place, m.sent.Bodies)...), nil
+	out = append(out, chunks(tally.KindMask, place, m.sent.Masks)...)
+	return append(out, chunks(tally.KindBody, place, m.sent.Bodies)...)
 }
 
 // chunks are numbered blocks.
@@ -87,7 +76,8 @@ func (m *Member) takeWanted(w tally.Wanted) ([]tally.Message, error) {
 	if !m.contributed() {
 		return nil, nil
 	}
-	return m.contribution()
+	place, _ := m.proposal.Contributor(m.Self)
+	return m.contribution(place), nil
 }
 
 // Opening is what this member shows to an auditor of its contribution. ErrState is the only
@@ -124,7 +114,7 @@ func (m *Member) takeRequest(s tally.Signed) ([]tally.Message, error) {
 	if err := m.open(s, tally.DomainRequest, &r); err != nil {
 		return nil, err
 	}
-	if err := r.Check(m.proposal, m.key.Digest(), m.keyCall.Dealers); err != nil {
+	if err := r.Check(m.proposal, m.key.Digest(), m.keyCall); err != nil {
 		return nil, err
 	}
 	if !deals || !bytes.Contains(r.Active, []byte{place}) {

@@ -2,11 +2,9 @@ package machine
 
 import (
 	"bytes"
-	"crypto/hpke"
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	mathrand "math/rand/v2"
 	"slices"
 	"sync"
@@ -66,20 +64,6 @@ func (m *memory) Record(e collective.Entry) (collective.Entry, error) {
 	return m.entries[e.Key], nil
 }
 
-// sealer seals as cards say: HPKE with X25519 and ML-KEM-768.
-type sealer struct {
-	own    hpke.PrivateKey
-	others map[string]hpke.PublicKey
-}
-
-func (s *sealer) Seal(to string, info, plaintext []byte) ([]byte, error) {
-	return hpke.Seal(s.others[to], hpke.HKDFSHA256(), hpke.AES256GCM(), info, plaintext)
-}
-
-func (s *sealer) Open(info, sealed []byte) ([]byte, error) {
-	return hpke.Open(s.own, hpke.HKDFSHA256(), hpke.AES256GCM(), info, sealed)
-}
-
 // rig is a tally with all its members in one process.
 type rig struct {
 	proposal  tally.Proposal
@@ -89,10 +73,13 @@ type rig struct {
 	store     shelf
 	members   map[string]*Member
 	counts    map[string][]uint32
-	names     []string // of all members
+	names     []string // of all members but the collector
 	now       int64
 	reload    bool // every side is loaded anew after each message
 }
+
+// collecting is the member that collects.
+const collecting = "IOM"
 
 func name(i int) string { return fmt.Sprintf("M%02d", i) }
 
@@ -124,7 +111,7 @@ func corridors(n int) tally.Question {
 // proposal is one that anybody may accept: all contribute, and the first hold the key.
 func proposal(q tally.Question, members, holders, threshold int) tally.Proposal {
 	p := tally.Proposal{
-		Version: tally.Version, Tally: bytes.Repeat([]byte{3}, tally.IDSize), Roster: make([]byte, 32), Collector: name(0),
+		Version: tally.Version, Tally: bytes.Repeat([]byte{3}, tally.IDSize), Roster: make([]byte, 32), Collector: collecting,
 		Created: testNow, Deadline: testNow + 86_400_000, Purpose: "trafficking", Basis: "law", Rules: make([]byte, 32),
 		Question: q, Threshold: uint8(threshold), Minimum: tally.MinContributor, Cap: 2, Limit: tally.MinLimit,
 	}
@@ -135,39 +122,29 @@ func proposal(q tally.Question, members, holders, threshold int) tally.Proposal 
 	return p
 }
 
-// newRig makes members for a proposal; collector is the first.
+// newRig makes members for a proposal.
 func newRig(t testing.TB, p tally.Proposal) *rig {
 	t.Helper()
 	r := &rig{
 		proposal: p, configs: map[string]MemberConfig{}, journals: map[string]*memory{}, store: shelf{},
 		members: map[string]*Member{}, counts: map[string][]uint32{}, now: testNow + 1000,
 	}
-	r.names = slices.Concat(p.Contributors, p.Holders, []string{p.Collector})
+	r.names = slices.Concat(p.Contributors, p.Holders)
 	slices.Sort(r.names)
 	r.names = slices.Compact(r.names)
-	keys, seals := map[string]*sign.PrivateKey{}, map[string]hpke.PublicKey{}
+	keys := map[string]*sign.PrivateKey{}
 	public := func(member string) *sign.PublicKey {
 		if k, ok := keys[member]; ok {
 			return k.Public()
 		}
 		return nil
 	}
-	for i, n := range r.names {
+	for i, n := range append(slices.Clone(r.names), p.Collector) {
 		keys[n] = key(t, i+1)
-		own, err := hpke.MLKEM768X25519().GenerateKey()
-		if err != nil {
-			t.Fatal(err)
-		}
-		seals[n] = own.PublicKey()
 		r.journals[n] = &memory{life: collective.Life{byte(i)}, entries: map[[32]byte]collective.Entry{}}
 		r.configs[n] = MemberConfig{
 			Identity:   Identity{Self: n, Key: keys[n], PublicKey: public},
-			Arithmetic: arithmetic(t), Sealer: &sealer{own, seals}, Journal: r.journals[n], Random: rand.Reader,
-		}
-		if p.EpsilonMilli != 0 {
-			c := r.configs[n]
-			c.Noise = coin
-			r.configs[n] = c
+			Arithmetic: arithmetic(t), Journal: r.journals[n], Random: rand.Reader,
 		}
 	}
 	var err error
@@ -180,15 +157,6 @@ func newRig(t testing.TB, p tally.Proposal) *rig {
 func (r *rig) collectorConfig() CollectorConfig {
 	c := r.configs[r.proposal.Collector]
 	return CollectorConfig{Identity: c.Identity, Arithmetic: c.Arithmetic, Store: r.store}
-}
-
-// coin is noise for tests: −1, 0 or 1. What it is, the sampler's own tests say.
-func coin(random io.Reader) int64 {
-	var b [1]byte
-	if _, err := io.ReadFull(random, b[:]); err != nil {
-		return 1 << 60 // out of range
-	}
-	return int64(b[0]%3) - 1
 }
 
 // source is a reproducible source for what a test invents.
@@ -204,6 +172,21 @@ func (r *rig) random(seed uint64, most int) {
 		}
 		r.counts[n] = counts
 	}
+}
+
+// table are a member's counts.
+func (r *rig) table(t testing.TB, member string) tally.Counts {
+	t.Helper()
+	return table(t, r.proposal, r.counts[member])
+}
+
+func table(t testing.TB, p tally.Proposal, cells []uint32) tally.Counts {
+	t.Helper()
+	c, err := tally.ParseCounts(p, cells)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // clear are the sums of the counts of some members.
@@ -323,7 +306,7 @@ func (r *rig) until(t testing.TB, s Stage) {
 func (r *rig) contribute(t testing.TB, members ...string) {
 	t.Helper()
 	for _, n := range members {
-		sent, err := r.members[n].Contribute(r.counts[n], r.now)
+		sent, err := r.members[n].Contribute(r.table(t, n), r.now)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,12 +3,13 @@ package machine
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
-	"io"
 	"strconv"
 	"strings"
 	"testing"
 
+	"entente/crypto/he/sample"
 	"entente/protocol/tally"
 	"entente/protocol/vectors"
 )
@@ -22,8 +23,17 @@ func unhex(t *testing.T, s string) []byte {
 	return b
 }
 
+func number(t *testing.T, s string) uint64 {
+	t.Helper()
+	n, err := strconv.ParseUint(s, 10, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
 // TestVectors recomputes a contribution, noise included, from what would be opened to an
-// auditor. The noise of the vectors is one byte of the stream a cell, modulo 3, less 1.
+// auditor.
 func TestVectors(t *testing.T) {
 	vs, err := vectors.Load("tally")
 	if err != nil {
@@ -44,13 +54,27 @@ func TestVectors(t *testing.T) {
 			t.Errorf("%s: computed %x, want %x", v.Name, got, want)
 		}
 	}
-	if found < 5 {
+	if found < 9 {
 		t.Errorf("only %d vectors", found)
 	}
 }
 
 func compute(t *testing.T, name string, in map[string]string) []byte {
 	t.Helper()
+	switch name {
+	case "sealing/key":
+		public, err := sealingKey(unhex(t, in["private"]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return public
+	case "sealing/open":
+		plain, err := unseal(unhex(t, in["private"]), unhex(t, in["info"]), unhex(t, in["sealed"]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return plain
+	}
 	proposal := [32]byte(unhex(t, in["proposal"]))
 	reference := arithmetic(t).NewReference(tally.Reference(proposal))
 	sum := reference.NewKeySum()
@@ -63,19 +87,15 @@ func compute(t *testing.T, name string, in map[string]string) []byte {
 	digest := k.Digest()
 	seed := unhex(t, in["seed"])
 	p := tally.Proposal{
-		Contributors: []string{in["contributor"]}, EpsilonMilli: 1000,
+		Contributors: []string{in["contributor"]}, EpsilonMilli: uint32(number(t, in["epsilon_milli"])), Cap: uint16(number(t, in["cap"])), NoiseOf: uint8(number(t, in["noise_of"])),
 		Question: tally.Question{Kind: tally.Counters, Dimensions: []tally.Dimension{{Name: "counter"}}},
 	}
 	var counts []uint32
 	for c := range strings.FieldsSeq(in["counts"]) {
-		n, err := strconv.ParseUint(c, 10, 32)
-		if err != nil {
-			t.Fatal(err)
-		}
-		counts = append(counts, uint32(n))
+		counts = append(counts, uint32(number(t, c)))
 	}
 	p.Question.Dimensions[0].Labels = labels("l", len(counts))
-	sent, err := encrypt(k, p, 0, seed, counts, coin)
+	sent, err := encrypt(k, p, 0, seed, counts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,13 +103,16 @@ func compute(t *testing.T, name string, in map[string]string) []byte {
 	case "key":
 		return digest[:]
 	case "noise-stream":
-		source, err := noiseSource(seed, digest)
+		stream := sample.New(tally.NoiseStream, tally.NoiseSeed(seed, digest), 0)
+		return bytes.Clone(stream.Next(32))
+	case "noise":
+		noise, err := drawNoise(p, seed, digest)
 		if err != nil {
 			t.Fatal(err)
 		}
-		b := make([]byte, 32)
-		if _, err := io.ReadFull(source, b); err != nil {
-			t.Fatal(err)
+		var b []byte
+		for _, x := range noise {
+			b = binary.BigEndian.AppendUint64(b, uint64(x))
 		}
 		return b
 	case "mask/sha-256":
