@@ -137,6 +137,9 @@ func wrongHits(expected float64) string {
 	if expected < 1e-3 {
 		return fmt.Sprintf("practically none (%.1g expected)", expected)
 	}
+	if expected >= 10 {
+		return fmt.Sprintf("about %.0f expected", expected)
+	}
 	return fmt.Sprintf("%.1g expected", expected)
 }
 
