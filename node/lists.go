@@ -183,6 +183,9 @@ type erased struct {
 
 // DeleteList erases a list with all its rows and its key.
 func (n *Node) DeleteList(ctx context.Context, name string) error {
+	if err := n.rounds.ForgetList(ctx, name); err != nil {
+		return fmt.Errorf("delete list: %w", err)
+	}
 	err := n.store.Update(ctx, func(tx *store.Tx) error {
 		l, err := tx.ListByName(name)
 		if err != nil {

@@ -189,6 +189,14 @@ func (c *compiler) lintPermit(r *rule, p *ast.Policy, at token) {
 	if !asked["basis"] {
 		c.warn(r.file, at, "the permit holds for lists of every registered legal basis", "Name the basis: resource.basis == Basis::\"…\".")
 	}
+	if r.duties.MinScore > 0 {
+		if !asked["kind"] {
+			c.warn(r.file, at, "the permit opens names and faces from one score, and every kind that is matched by equality", "Name the kind: resource.kind == Kind::\"person\".")
+		}
+		if !asked["pairs_today"] {
+			c.warn(r.file, at, "the permit has no limit on pairs a day, so a partner may narrow records down by many answers", "Add context.pairs_today + context.pairs <= 100000000, or another number.")
+		}
+	}
 	if !asked["items_today"] {
 		c.warn(r.file, at, "the permit has no limit a day, so a partner may test any number of guesses", "Add context.items_today + context.items <= 250000, or another number.")
 	}

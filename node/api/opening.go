@@ -42,7 +42,10 @@ func (h handlers) opening(ctx context.Context, in *openingInput) error {
 	if _, err = f.Write(b); err == nil {
 		err = f.Sync()
 	}
-	return errors.Join(err, f.Close())
+	if err = errors.Join(err, f.Close()); err != nil { // half a secret is no opening
+		err = errors.Join(err, os.Remove(in.Body.Path))
+	}
+	return err
 }
 
 // compare reads two openings from files.

@@ -162,6 +162,7 @@ func (s *Service) answer(ctx context.Context, f *file, a ask, lists []store.List
 	if a.kind.Similar() {
 		ok, err := s.settleThreshold(ctx, &a, g)
 		if err != nil || !ok {
+			f.Grounds = append(f.Grounds, "forbids: the month's threshold with this partner is another")
 			return nil, err
 		}
 	}
@@ -188,7 +189,12 @@ func (s *Service) sign(ctx context.Context, f *file, a ask, lists []store.List, 
 		Class: uint32(own.class), Commitment: own.commitment[:], Suites: needed(own.public, f.machine.Offer(), merged, own.class),
 	}
 	if a.kind.Similar() {
-		if ok, err := s.affords(ctx, f, answer, g.MinScore); err != nil || !ok {
+		ok, err := s.affords(ctx, f, answer, g.MinScore)
+		if err == nil && ok {
+			ok, err = s.stillAllowed(ctx, f, answer, a, lists)
+		}
+		if err != nil || !ok {
+			f.Grounds = append(f.Grounds, "forbids: the pairs that the two lists have are not left with this partner, by the rules or for the month")
 			return nil, err
 		}
 	}
@@ -213,12 +219,25 @@ func (s *Service) sign(ctx context.Context, f *file, a ask, lists []store.List, 
 	return &message, nil
 }
 
+// stillAllowed asks the own rules again about an answer as it is, with the pairs that it means:
+// they follow from the frozen list and from what both sides learn.
+func (s *Service) stillAllowed(ctx context.Context, f *file, answer round.Answer, a ask, lists []store.List) (bool, error) {
+	x, err := session(f.machine.Offer(), answer)
+	if err != nil {
+		return false, err
+	}
+	a.us, a.them = answer.Terms.Responder, answer.Terms.Proposer
+	a.ours, a.agreed = int64(answer.Class), x.pairs()
+	g, _, err := s.granted(ctx, a, lists)
+	return answer.Terms.Within(g.Terms) && x.all.Threshold >= int(g.MinScore), err
+}
+
 // needed are the own suites that the terms call for: of those for mode ids the best that
 // was offered.
 func needed(own []round.SuiteKey, o round.Offer, t terms.Terms, class int) []round.SuiteKey {
 	if kind := indicator.Kind(o.Kind); kind.Similar() {
 		return slices.DeleteFunc(slices.Clone(own), func(k round.SuiteKey) bool {
-			return k.Name == round.NamesSuite && (!byKeys(kind, int(o.Class), class) ||
+			return k.Name == round.NamesSuite && (!byKeys(kind, int(o.Class), class, t) ||
 				!slices.ContainsFunc(o.Suites, func(x round.SuiteKey) bool { return x.Name == k.Name }))
 		})
 	}

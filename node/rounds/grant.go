@@ -27,6 +27,7 @@ type ask struct {
 	ours     int64       // the own size class; zero while nothing is frozen
 	theirs   int64       // the partner's size class; zero while it is unknown
 	like     likeness    // of a kind that is matched by similarity
+	agreed   int64       // pairs that an answer means; 0 while there is none
 }
 
 // day is the quota's day. It is UTC, so that both sides count by the same days.
@@ -178,6 +179,7 @@ func (s *Service) stillGranted(ctx context.Context, f *file) (policy.Grant, erro
 			return policy.Grant{}, err
 		}
 		q.like = likeness{dimension: x.all.Dimension, threshold: x.all.Threshold}
+		q.agreed = x.pairs()
 	}
 	g, _, err := s.granted(ctx, q, lists)
 	return g, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"entente/node/store"
@@ -135,20 +136,51 @@ func (s *Service) quiet(ctx context.Context, id round.ID) (context.Context, func
 	}
 }
 
+// evidenceTime is how long evidence is kept at least: a partner that cheats must not be able to
+// have it erased by agreeing on fewer days for hits.
+const evidenceTime = 30 * 24 * time.Hour
+
+// ForgetList drops the copies of a list that rounds keep for an auditor, for the list to be deleted.
+func (s *Service) ForgetList(ctx context.Context, list string) error {
+	all, err := s.load(ctx)
+	if err != nil {
+		return err
+	}
+	for _, f := range all {
+		if !f.Evidence || !slices.Contains(f.Lists, list) {
+			continue
+		}
+		ctx, f, free, err := s.take(ctx, f.id.String())
+		if err != nil {
+			return err
+		}
+		f.Evidence, f.Secret, f.Note = false, nil, "the list was deleted, and with it what an auditor could have had opened"
+		err = s.put(ctx, f, s.dropping(f))
+		free()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // forget erases a round's hits when the days are over for which both sides agreed to
 // keep them. That there was a round, and its receipt, stay.
 func (s *Service) forget(ctx context.Context, f *file) error {
 	days := time.Duration(f.machine.Answer().Terms.RetentionDays) * 24 * time.Hour
-	if !f.concluded() || f.Hits == 0 && !f.Evidence || time.Since(f.Updated) < days {
+	age := time.Since(f.Updated)
+	hits, evidence := f.Hits > 0 && age >= days, f.Evidence && age >= max(days, evidenceTime)
+	if !f.concluded() || !hits && !evidence {
 		return nil
 	}
 	ctx, free := s.quiet(ctx, f.id)
 	defer free()
 	drop := func(*store.Tx) error { return nil }
-	if f.Evidence {
+	if evidence {
 		drop = s.dropping(f)
+		f.Evidence, f.Secret = false, nil
 	}
-	f.Hits, f.Evidence, f.Secret, f.Note = 0, false, nil, "the hits were erased when the agreed time was over"
+	f.Hits, f.Note = 0, "the hits were erased when the agreed time was over"
 	return s.put(ctx, f, func(tx *store.Tx) error {
 		if _, err := tx.DropHits(f.ID); err != nil {
 			return err

@@ -127,7 +127,7 @@ func (t *talk) reply(ctx context.Context, id round.ID, m round.Message) error {
 			return err
 		}
 	}
-	if c, ok := m.Body.(round.Confirm); ok {
+	if c, ok := m.Body.(round.Confirm); ok && !t.machine.State().Over() { // what is closed does not run again
 		return t.runs(ctx, int(c.Finished))
 	}
 	return nil
@@ -201,12 +201,15 @@ func (t *talk) receipt(ctx context.Context, d round.Done) error {
 	if err != nil {
 		return err
 	}
+	again := t.machine.Accounted()
 	out, err := t.machine.SignReceipt(d, t.traffic(), members)
 	if err != nil {
 		return err
 	}
-	if err := t.save(ctx, nil); err != nil {
-		return err
+	if !again { // asking for it again prolongs nothing
+		if err := t.save(ctx, nil); err != nil {
+			return err
+		}
 	}
 	return round.Write(t.conn, out)
 }

@@ -63,12 +63,16 @@ func (s *Service) likenessOf(ctx context.Context, a ask, lists []store.List, nam
 	if a.kind == indicator.Person {
 		return likeness{model: personModel(), dimension: person.Dimensions}, nil
 	}
-	models := map[string]int{}
+	type version struct {
+		model     string
+		dimension int
+	}
+	models := map[version]bool{}
 	x := spec(lists, a)
 	x.Keep = func(element []byte) bool {
 		model, vector, ok := indicator.FaceVector(element)
 		if ok && (named == "" || model == named) {
-			models[model] = len(vector)
+			models[version{model, len(vector)}] = true
 		}
 		return ok
 	}
@@ -81,10 +85,10 @@ func (s *Service) likenessOf(ctx context.Context, a ask, lists []store.List, nam
 	case len(models) == 0:
 		return likeness{}, ErrNothing
 	case len(models) > 1:
-		return likeness{}, errors.New("the list holds faces of several models, which cannot be compared: say which with --model")
+		return likeness{}, errors.New("the list holds faces of several models or dimensions, which cannot be compared: say which model with --model")
 	}
-	for model, dimension := range models {
-		return likeness{model: similar.NameModel(model), dimension: dimension}, nil
+	for v := range models {
+		return likeness{model: similar.NameModel(v.model), dimension: v.dimension}, nil
 	}
 	return likeness{}, ErrNothing
 }
@@ -146,9 +150,16 @@ func (c comparison) pairs() int64 {
 // of them take more bytes than meeting by keys first (30 MB).
 const mostAllPairs = 1 << 18
 
-// byKeys reports whether a round over lists of these classes meets by keys first.
-func byKeys(kind indicator.Kind, probes, templates int) bool {
-	return kind == indicator.Person && int64(similar.Places(probes))*int64(templates) > mostAllPairs
+// byKeys reports whether a round over lists of these classes meets by keys first. Both sides learn
+// which keys they have in common, so it does so only where both learn which records are alike.
+func byKeys(kind indicator.Kind, probes, templates int, t terms.Terms) bool {
+	return kind == indicator.Person && t.Proposer == terms.IDs && t.Responder == terms.IDs &&
+		int64(similar.Places(probes))*int64(templates) > mostAllPairs
+}
+
+// keyed reports whether suites name the one by which keys meet.
+func keyed(suites []round.SuiteKey) int {
+	return slices.IndexFunc(suites, func(k round.SuiteKey) bool { return k.Name == round.NamesSuite })
 }
 
 // session is what an offer and its answer agree on. The error is what the partner did wrong, if
@@ -175,7 +186,10 @@ func session(o round.Offer, a round.Answer) (comparison, error) {
 		Model: hex.EncodeToString(agreed.Model[:]), Dimension: agreed.Dimension, Threshold: agreed.Threshold,
 		Learns: learners(a.Terms), AskerCommitment: offered.Commitment, AnswererCommitment: agreed.Commitment,
 	}
-	keys := slices.IndexFunc(a.Suites, func(k round.SuiteKey) bool { return k.Name == round.NamesSuite })
+	keys := keyed(a.Suites)
+	if want := keyed(o.Suites) >= 0 && byKeys(indicator.Kind(o.Kind), int(o.Class), int(a.Class), a.Terms); want != (keys >= 0) {
+		return fail(wire.Malformed, errors.New("the answer meets by keys, or does not, where the lists' sizes and the terms want the other"))
+	}
 	if keys < 0 {
 		x.Fit(int(o.Class), int(a.Class))
 		if err := x.Check(); err != nil {
@@ -187,9 +201,6 @@ func session(o round.Offer, a round.Answer) (comparison, error) {
 		Kind: o.Kind, Version: person.Version, Model: x.Model, Dimension: x.Dimension, Threshold: x.Threshold,
 		Probes: int(o.Class), Templates: int(a.Class), Candidates: names.Bound(int(o.Class), int(a.Class)), Learns: x.Learns,
 		AskerCommitment: x.AskerCommitment, AnswererCommitment: x.AnswererCommitment, KeyPublic: a.Suites[keys].Public,
-	}
-	if o.Kind != string(indicator.Person) {
-		return fail(wire.Malformed, errors.New("records of this kind have no keys to meet by"))
 	}
 	if err := exact.CheckPublic(Suite, n.KeyPublic); err != nil {
 		return comparison{}, err
@@ -221,17 +232,17 @@ func model(o round.Offer) [16]byte {
 	return t.Model
 }
 
-// pairs is how many pairs a round with the partner's list would compare; 0 while its size is
+// pairs is how many pairs a round with the partner's list compares, or would; 0 while its size is
 // not known.
 func (a ask) pairs(own int64) int64 {
-	if a.theirs == 0 {
-		return 0
+	if a.theirs == 0 || a.agreed > 0 {
+		return a.agreed
 	}
 	probes, templates := a.theirs, own
 	if a.proposer {
 		probes, templates = own, a.theirs
 	}
-	if byKeys(a.kind, int(probes), int(templates)) {
+	if byKeys(a.kind, int(probes), int(templates), terms.Widest(a.us, a.them)) {
 		return int64(names.Bound(int(probes), int(templates)))
 	}
 	x := similar.Session{Dimension: a.like.dimension, Threshold: max(a.like.threshold, 1)}
@@ -263,6 +274,8 @@ func (p *prepared) choose(asked int) error {
 		return fmt.Errorf("a threshold is 1 to %d for records of this kind", mostThreshold(p.ask.kind, p.ask.like.dimension))
 	case fixed > 0 && asked > 0 && asked != fixed:
 		return fmt.Errorf("the threshold with this partner is %d until the month ends: answers under several would add up to a score", fixed)
+	case fixed > mostThreshold(p.ask.kind, p.ask.like.dimension):
+		return fmt.Errorf("the threshold with this partner is %d until the month ends, which vectors of this dimension have no room for", fixed)
 	case fixed > 0 && fixed < least, fixed == 0 && asked > 0 && asked < least:
 		return fmt.Errorf("the own rules want a threshold of at least %d", least)
 	case fixed > 0:

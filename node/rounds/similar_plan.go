@@ -19,7 +19,7 @@ const (
 		"without your noticing it: from malformed questions, or bit by bit from invented ones, up to the month's limit on pairs."
 	notAnIdentity = "What is alike is a lead and nothing more: many people have such a name or such a face. A person has to look at every hit before anything is done."
 	research      = "Faces are for research only: this node knows no error rates of the model by sex and origin, and a model errs more for some groups than for others."
-	meeting       = "In lists of this length names meet by keys first: both sides also learn which keys they have in common (sounds of words with parts of the date of birth), and how many records each has under them."
+	meeting       = "If the lists are long and both sides learn, names meet by keys first: both then also learn which keys they have in common (sounds of words with parts of the date of birth), and how many records each has under them."
 	faceErrors    = "The expected wrong hits assume that one in a million pairs of strangers reaches the threshold; what it is for this model and threshold, its maker must say."
 )
 
@@ -66,6 +66,9 @@ func (s *Service) planSimilar(ctx context.Context, plan *Plan, p prepared) error
 	if err != nil {
 		return err
 	}
+	if p.grant.Terms.Proposer == p.grant.Terms.Responder {
+		plan.Warnings = append(plan.Warnings, meeting)
+	}
 	plan.WrongHits = person.ExpectWrongHits(profiles, plan.Class, plan.Threshold).Hits
 	return nil
 }
@@ -73,14 +76,13 @@ func (s *Service) planSimilar(ctx context.Context, plan *Plan, p prepared) error
 // compare says what is compared, and what that costs.
 func (plan *Plan) compare(p prepared) error {
 	learns := learners(p.grant.Terms)
-	if byKeys(p.ask.kind, plan.Class, plan.Class) {
+	if byKeys(p.ask.kind, plan.Class, plan.Class, p.grant.Terms) {
 		x := names.Session{Model: "any", Kind: plan.Kind, Dimension: p.ask.like.dimension, Threshold: plan.Threshold, Learns: learns,
 			Probes: plan.Class, Templates: plan.Class, Candidates: names.Bound(plan.Class, plan.Class)}
 		if err := x.Check(); err != nil {
 			return err
 		}
 		plan.Pairs, plan.Bytes, plan.Seconds = int64(x.Candidates), x.Bytes(), x.Seconds()
-		plan.Warnings = append(plan.Warnings, meeting)
 		return nil
 	}
 	x := similar.Session{Dimension: p.ask.like.dimension, Threshold: plan.Threshold, Learns: learns, Model: "any"}

@@ -76,7 +76,7 @@ func (s *Service) settleThreshold(ctx context.Context, a *ask, g policy.Grant) (
 	if fixed == 0 || err != nil {
 		return err == nil && a.like.threshold <= mostThreshold(a.kind, a.like.dimension), err
 	}
-	ok := a.like.threshold <= int(fixed)
+	ok := a.like.threshold <= int(fixed) && int(fixed) <= mostThreshold(a.kind, a.like.dimension)
 	a.like.threshold = int(fixed)
 	return ok, err
 }

@@ -3,6 +3,7 @@ package rounds
 import (
 	"context"
 	"errors"
+	"iter"
 
 	"entente/node/store"
 	"entente/protocol/exact"
@@ -31,6 +32,7 @@ func (t *talk) compare(ctx context.Context, index int, own secrets) (exact.Resul
 		side = person.Template
 	}
 	list := &vectors{store: t.s.o.Store, snapshot: t.file.Snapshot, length: int(t.file.Items), kind: indicator.Kind(t.machine.Offer().Kind), side: side}
+	defer list.close()
 	if err := list.hold(ctx, agreed.all.Dimension); err != nil {
 		return exact.Result{}, err
 	}
@@ -74,6 +76,10 @@ type vectors struct {
 	kind     indicator.Kind
 	side     person.Side
 	held     [][]int8 // all of them, if they are not too many
+
+	next func() (store.SnapshotItem, error, bool) // of the items for keys, in order
+	stop func()
+	at   int
 }
 
 // hold reads a list that fits into memory.
@@ -96,15 +102,29 @@ func (v *vectors) hold(ctx context.Context, dimension int) error {
 	return nil
 }
 
+// close ends the reading of keys.
+func (v *vectors) close() {
+	if v.stop != nil {
+		v.stop()
+	}
+}
+
 // Len implements similar.Vectors.
 func (v *vectors) Len() int { return v.length }
 
-// Keys implements names.Records.
+// Keys implements names.Records. Keys are asked for once, in order.
 func (v *vectors) Keys(ctx context.Context, position int) ([][]byte, error) {
-	item, err := v.store.SnapshotItem(ctx, v.snapshot, int64(position))
+	if v.next == nil {
+		v.next, v.stop = iter.Pull2(v.store.SnapshotItems(ctx, v.snapshot))
+	}
+	item, err, ok := v.next()
 	if err != nil {
 		return nil, err
 	}
+	if !ok || position != v.at {
+		return nil, errors.New("keys are read out of order")
+	}
+	v.at++
 	p, err := person.Restore(item.Element)
 	if err != nil {
 		return nil, err

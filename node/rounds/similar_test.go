@@ -403,6 +403,55 @@ func TestSimilarityMustBeOpened(t *testing.T) {
 	})
 }
 
+// A limit of the rules on pairs counts what both lists really have, on either side: nothing
+// of it is known when the offer is made.
+func TestRulesOnPairs(t *testing.T) {
+	for strict, state := range map[string]string{"ID": "refused", "AU": "cancelled", "nobody": "done"} {
+		synctest.Test(t, func(t *testing.T) {
+			w, au, id := newNames(t, func(of string, partners []string) map[string][]byte {
+				limit := "4096"
+				if of == strict {
+					limit = "4095"
+				}
+				return replaced("context.pairs_today + context.pairs <= 100000000", "context.pairs_today + context.pairs <= "+limit)(of, partners)
+			})
+			if v := w.wait(au, w.propose(au, namesRequest("ID"))); v.State != state {
+				t.Errorf("%s is strict: the round is %s: %s %s", strict, v.State, v.Reason, v.Note)
+			}
+			w.halt(au, id)
+		})
+	}
+}
+
+// A list that is deleted leaves no copy for auditors behind.
+func TestDeletedListLeavesNoEvidence(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, au, id := newNames(t, pilot)
+		name := w.propose(au, namesRequest("ID"))
+		w.wait(au, name)
+		w.wait(id, name)
+		must(t, au.ForgetList(t.Context(), "another"))
+		if _, err := au.Opening(t.Context(), name, true); err != nil {
+			t.Errorf("another list was deleted: %v", err)
+		}
+		must(t, au.ForgetList(t.Context(), "names"))
+		if _, err := au.Opening(t.Context(), name, true); !errors.Is(err, rounds.ErrNoEvidence) {
+			t.Errorf("the list was deleted: %v", err)
+		}
+		must(t, au.store.Update(t.Context(), func(tx *store.Tx) error {
+			l, err := tx.ListByName("names")
+			if err != nil {
+				return err
+			}
+			return tx.DeleteList(l.ID)
+		}))
+		if got := w.wait(au, name); got.State != "done" || *got.Hits != 2 {
+			t.Errorf("the round is %s with hits %v", got.State, got.Hits)
+		}
+		w.halt(au, id)
+	})
+}
+
 // Offers of similar vectors that no honest side makes.
 func TestSimilarOffersThatAreNotWhatTheyShouldBe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
