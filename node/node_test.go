@@ -39,10 +39,11 @@ func foundWith(t *testing.T, sequencers []string, rules func(id string, partners
 	ctx := t.Context()
 	base := t.TempDir()
 	var cards []string
-	for _, id := range ids {
+	for i, port := range freePorts(t, len(ids)) {
+		id := ids[i]
 		c := config.Default()
 		c.Member = config.Member{ID: id, Name: "Member " + id, Role: "state"}
-		c.Network.Listen = []string{fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", freePort(t))}
+		c.Network.Listen = []string{fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", port)}
 		dir := filepath.Join(base, strings.ToLower(id))
 		if _, err := node.Init(ctx, dir, node.Setup{Config: c}); err != nil {
 			t.Fatal(err)

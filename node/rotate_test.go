@@ -303,7 +303,7 @@ func TestChangeAddresses(t *testing.T) {
 	if err := au.Close(); err != nil {
 		t.Fatal(err)
 	}
-	moved := fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", freePort(t))
+	moved := fmt.Sprintf("/ip4/127.0.0.1/tcp/%d", freePorts(t, 1)[0])
 	n, err := node.Open(t.Context(), au.dir, node.Options{Version: "test", Listen: []string{moved}})
 	if err != nil {
 		t.Fatal(err)

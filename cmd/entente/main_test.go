@@ -68,10 +68,11 @@ func setUp(e *testscript.Env, ports *sync.Map) error {
 
 // freePort is a port that no story uses, below those that the system gives to whoever calls
 // out: else another daemon's connection could take it before it is listened on, or while a
-// story has its daemon down.
+// story has its daemon down. The tests of package node, which run at the same time, take ports
+// below 22,000.
 func freePort(ports *sync.Map) (int, error) {
 	for range 1000 {
-		port := 12_000 + rand.IntN(20_000)
+		port := 22_000 + rand.IntN(10_000)
 		if _, taken := ports.LoadOrStore(port, true); taken {
 			continue
 		}
