@@ -237,8 +237,7 @@ func (s *Service) stillAllowed(ctx context.Context, f *file, answer round.Answer
 func needed(own []round.SuiteKey, o round.Offer, t terms.Terms, class int) []round.SuiteKey {
 	if kind := indicator.Kind(o.Kind); kind.Similar() {
 		return slices.DeleteFunc(slices.Clone(own), func(k round.SuiteKey) bool {
-			return k.Name == round.NamesSuite && (!byKeys(kind, int(o.Class), class, t) ||
-				!slices.ContainsFunc(o.Suites, func(x round.SuiteKey) bool { return x.Name == k.Name }))
+			return k.Name == round.NamesSuite && (keyed(o.Suites) < 0 || !byKeys(kind, int(o.Class), class, t))
 		})
 	}
 	modes := []terms.Mode{t.Proposer, t.Responder}

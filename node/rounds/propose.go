@@ -253,7 +253,7 @@ func spec(lists []store.List, a ask) store.SnapshotSpec {
 		x.Lists = append(x.Lists, l.ID)
 	}
 	if a.kind == indicator.Face && a.like.dimension > 0 {
-		x.Keep = func(element []byte) bool { return a.like.keeps(a.kind, element) }
+		x.Keep = a.like.keeps
 	}
 	return x
 }

@@ -32,11 +32,8 @@ func personModel() [16]byte {
 	return similar.NameModel(fmt.Sprintf("%s/%d", indicator.Person, person.Version))
 }
 
-// keeps reports whether an element is of the model.
-func (l likeness) keeps(kind indicator.Kind, element []byte) bool {
-	if kind == indicator.Person {
-		return l.model == personModel()
-	}
+// keeps reports whether a face is of the model. (Persons are all of one.)
+func (l likeness) keeps(element []byte) bool {
 	model, vector, ok := indicator.FaceVector(element)
 	return ok && len(vector) == l.dimension && similar.NameModel(model) == l.model
 }
